@@ -1,0 +1,29 @@
+"""Failures that a person can mend. Each message says what was wrong, what was expected and what to do next."""
+
+
+class ProjectError(Exception):
+    """Base of every expected failure; the command line prints the message and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class SettingsError(ProjectError):
+    """A setting from the environment or `.env` has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(ProjectError):
+    """The data cannot be read or must not be trained on."""
+
+
+class RegistryError(ProjectError):
+    """The model registry cannot do what was asked."""
+
+
+class PipelineError(ProjectError):
+    """A pipeline step failed."""
+
+
+class ServingError(ProjectError):
+    """The model server cannot start or did not answer as expected."""

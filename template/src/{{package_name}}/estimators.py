@@ -1,0 +1,22 @@
+"""Estimators that fill a gap in a library."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from xgboost import XGBClassifier
+
+
+class LabelledXGBClassifier(XGBClassifier):
+    """An `XGBClassifier` for labels of any kind: XGBoost itself takes the integers 0..n-1 only."""
+
+    def fit(self, features: Any, labels: ArrayLike, **options: Any) -> Self:
+        """Fit on `labels` of any sortable kind, one for each row of `features`."""
+        self.labels_, codes = np.unique(np.asarray(labels), return_inverse=True)
+        super().fit(features, codes, **options)
+        return self
+
+    def predict(self, features: Any, **options: Any) -> NDArray[Any]:
+        """Return one label for each row of `features`."""
+        answer: NDArray[Any] = self.labels_[super().predict(features, **options)]
+        return answer

@@ -1,0 +1,123 @@
+"""The model registry: numbered versions, and which of them is the champion."""
+
+from dataclasses import dataclass
+
+import mlflow
+import mlflow.sklearn
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from sklearn.pipeline import Pipeline
+
+from .connection import connect
+from .errors import RegistryError
+from .settings import Settings
+from .verdict import Verdict
+
+CHAMPION = "champion"
+HISTORY = "champion_history"
+PASSED = "gate_passed"
+REASON = "gate_reason"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One row of the registry."""
+
+    number: int
+    aliases: list[str]
+    metrics: dict[str, float]
+    reason: str
+
+
+class Registry:
+    """The versions of the project's model."""
+
+    def __init__(self, settings: Settings) -> None:
+        connect(settings)
+        self.name = settings.model_name
+        self._client = MlflowClient()
+
+    def register(self, model_uri: str, verdict: Verdict) -> int:
+        """Make the logged model a new version that remembers the verdict, and return its number."""
+        tags = {PASSED: str(verdict.passed), REASON: verdict.reason}
+        return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
+
+    def champion(self) -> int | None:
+        """Return the champion's version, or None before the first promotion."""
+        return self._aliases().get(CHAMPION)
+
+    def load(self, version: int) -> Pipeline:
+        """Return the fitted model of a version."""
+        self._version(version)
+        model: Pipeline = mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
+        return model
+
+    def versions(self) -> list[Version]:
+        """Return every version, the newest first."""
+        rows = []
+        for found in self._client.search_model_versions(f"name = '{self.name}'"):
+            number = int(found.version)
+            aliases = [alias for alias, target in self._aliases().items() if target == number]
+            metrics = self._client.get_run(found.run_id).data.metrics if found.run_id else {}
+            rows.append(Version(number, aliases, metrics, found.tags.get(REASON, "")))
+        return sorted(rows, key=lambda row: row.number, reverse=True)
+
+    def promote(self, version: int, force: bool = False) -> None:
+        """Make `version` the champion.
+
+        Raises:
+            RegistryError: there is no such version, it is the champion already, or the gate refused it and not `force`.
+        """
+        tags = self._version(version).tags
+        if version == self.champion():
+            raise RegistryError(f"Version {version} of {self.name!r} is the champion already; nothing to do.")
+        if tags.get(PASSED) != "True" and not force:
+            raise RegistryError(
+                f"The gate refused version {version} of {self.name!r}: {tags.get(REASON, 'it was never judged')}. "
+                "Train a better one, or promote it all the same with --force."
+            )
+        self._appoint(version, [*self._history(), version])
+
+    def roll_back(self) -> int:
+        """Make the previous champion the champion again, and return its version.
+
+        Raises:
+            RegistryError: there was no champion before this one.
+        """
+        earlier = self._history()[:-1]
+        if not earlier:
+            raise RegistryError(f"{self.name!r} has had no champion before this one; promote a version by its number.")
+        self._appoint(earlier[-1], earlier)
+        return earlier[-1]
+
+    def _appoint(self, version: int, history: list[int]) -> None:
+        self._client.set_registered_model_tag(self.name, HISTORY, ",".join(map(str, history)))
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
+
+    def _history(self) -> list[int]:
+        """Return the champions so far, the current one last."""
+        model = self._model()
+        text = model.tags.get(HISTORY, "") if model else ""
+        return [int(number) for number in text.split(",") if number]
+
+    def _aliases(self) -> dict[str, int]:
+        model = self._model()
+        return {alias: int(version) for alias, version in model.aliases.items()} if model else {}
+
+    def _model(self) -> RegisteredModel | None:
+        try:
+            return self._client.get_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+
+    def _version(self, version: int) -> ModelVersion:
+        try:
+            return self._client.get_model_version(self.name, str(version))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                known = ", ".join(str(row.number) for row in self.versions()) or "none yet; `make run` registers one"
+                raise RegistryError(f"{self.name!r} has no version {version}; it has {known}.") from None
+            raise

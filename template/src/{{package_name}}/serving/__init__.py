@@ -1,0 +1,1 @@
+"""The model server: the Open Inference Protocol V2 over HTTP."""
