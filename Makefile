@@ -1,0 +1,37 @@
+# The template's own targets. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean
+
+# The lock has every tool, uv included. uv installs it where there is one; else pip does.
+PYTHON ?= python3
+READY := .venv/ready
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## From nothing to a served prediction, in build/demo
+	@.venv/bin/python scripts/demo.py
+
+test: $(READY) lint ## Run the whole test suite
+	.venv/bin/pytest -n auto --dist worksteal
+
+lint: $(READY) ## Check style and types of the template's own code
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: $(READY) ## Mend style
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
+	.venv/bin/python benchmarks/run.py
+
+lock: $(READY) ## Bring requirements.lock up to date
+	.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --universal --upgrade -o requirements.lock
+
+clean: ## Remove what the other targets made
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): requirements.lock
+	@PYTHON=$(PYTHON) scripts/setup
