@@ -50,7 +50,7 @@ def _sample() -> pd.DataFrame:
 def _read_file(uri: str) -> pd.DataFrame:
     suffix = PurePosixPath(urlsplit(uri).path).suffix
     if suffix not in READERS:
-        raise DataError(f"DATA_URI={uri!r} ends in {suffix!r}; expected a file that ends in {' or '.join(READERS)}.")
+        raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(READERS)}.")
     try:
         stream: IO[bytes]
         with fsspec.open(uri, "rb") as stream:
