@@ -36,15 +36,15 @@ def validate(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> pd
         valid: pd.DataFrame = schema.validate(frame, lazy=True)
     except SchemaErrors as error:
         raise DataError(_sentence(error, schema_path)) from None
-    counts = valid[target].value_counts()
-    if len(counts) < 2:
-        raise DataError(f"Column {target!r} holds one class only, {counts.index[0]!r}; a classifier needs two or more.")
-    if counts.min() < 2:
-        raise DataError(f"Class {counts.idxmin()!r} of column {target!r} has one row; each class needs two or more.")
+    sizes = dict(valid[target].value_counts().items())
+    if len(sizes) < 2:
+        raise DataError(f"Column {target!r} holds one class only, {next(iter(sizes))}; a classifier needs two or more.")
+    if lonely := [label for label, size in sizes.items() if size < 2]:
+        raise DataError(f"Class {lonely[0]} of column {target!r} has one row; each class needs two or more.")
     return valid
 
 
-def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> pa.DataFrameSchema:
+def infer(frame: pd.DataFrame, target: str, schema_path: Path) -> None:
     """Write a schema that `frame` meets: its columns, dtypes, ranges and labels.
 
     Raises:
@@ -63,7 +63,6 @@ def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> pa.Da
     schema.strict, schema.index = True, None
     note = "# What the data must look like. Inferred by `make schema`: widen ranges that are too narrow for new data.\n"
     schema_path.write_text(note + pandas_io.to_yaml(schema))
-    return schema
 
 
 def _read_schema(path: Path) -> pa.DataFrameSchema:
@@ -74,13 +73,17 @@ def _read_schema(path: Path) -> pa.DataFrameSchema:
 def _sentence(error: SchemaErrors, schema_path: Path) -> str:
     """Say per column and rule what was found, and in which rows (counted from 0, without the header)."""
     complaints = []
-    for (column, check), cases in error.failure_cases.groupby(["column", "check"], dropna=False, sort=False):
+    all_cases = error.failure_cases
+    mistyped = set(all_cases[all_cases.check.str.startswith("dtype")].column)
+    for (column, check), cases in all_cases.groupby(["column", "check"], dropna=False, sort=False):
+        if column in mistyped and not check.startswith("dtype"):
+            continue  # no other rule can be judged on values of the wrong type
         if check == "column_in_dataframe":
             complaints.append(f"column {cases.failure_case.iloc[0]!r} is missing")
         elif check == "column_in_schema":
             complaints.append(f"column {cases.failure_case.iloc[0]!r} is not in the schema")
         elif cases["index"].isna().all():
-            complaints.append(f"column {column!r} is {cases.failure_case.iloc[0]} instead of {check}")
+            complaints.append(f"column {column!r} breaks {check}: it is {cases.failure_case.iloc[0]}")
         else:
             found = [f"row {row} has {value!r}" for row, value in zip(cases["index"], cases.failure_case, strict=True)]
             more = f" and {len(found) - ROWS_SHOWN} more" if len(found) > ROWS_SHOWN else ""

@@ -1,6 +1,6 @@
 """Asks a running model server."""
 
-import httpx
+import httpx2
 import msgspec
 import pandas as pd
 
@@ -18,13 +18,13 @@ def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
     """
     tensors = [encode(str(name), column.to_numpy()) for name, column in rows.items()]
     try:
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{address}/v2/models/{model_name}/infer",
             content=msgspec.json.encode(InferenceRequest(tensors)),
             headers={"Content-Type": "application/json"},
             timeout=TIMEOUT_SECONDS,
         )
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise ServingError(f"No answer from {address}: {error}. Start the server with `make serve`.") from None
     if answer.is_error:
         raise ServingError(f"The server at {address} answered {answer.status_code}: {answer.text}")
