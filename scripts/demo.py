@@ -1,4 +1,4 @@
-"""From nothing to a served prediction: generates a project with default answers and takes it through its own targets."""
+"""From nothing to a served prediction: generates a project with default answers and runs its own targets."""
 
 import os
 import shutil
@@ -58,11 +58,10 @@ def main() -> int:
 
 
 def demo_environment() -> dict[str, str]:
-    """Return the environment of the project's targets: this checkout's uv, a free port, and no settings of the user's."""
-    settings = {
-        line.lstrip("# ").split("=")[0] for line in (ROOT / "template/.env.example.jinja").read_text().splitlines()
-    }
-    kept = {name: value for name, value in os.environ.items() if name not in settings | {"VIRTUAL_ENV", "MAKEFLAGS"}}
+    """Return the environment of the project's targets: this checkout's uv, a free port, and default settings."""
+    example = (ROOT / "template/.env.example.jinja").read_text()
+    unwanted = {line.lstrip("# ").partition("=")[0] for line in example.splitlines()} | {"VIRTUAL_ENV", "MAKEFLAGS"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

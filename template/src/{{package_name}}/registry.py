@@ -1,18 +1,20 @@
 """The model registry: numbered versions, and which of them is the champion."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import mlflow
-import mlflow.sklearn
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from sklearn.pipeline import Pipeline
 
 from .connection import connect
 from .errors import RegistryError
 from .settings import Settings
 from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 CHAMPION = "champion"
 HISTORY = "champion_history"
@@ -47,8 +49,10 @@ class Registry:
         """Return the champion's version, or None before the first promotion."""
         return self._aliases().get(CHAMPION)
 
-    def load(self, version: int) -> Pipeline:
+    def load(self, version: int) -> "Pipeline":
         """Return the fitted model of a version."""
+        import mlflow.sklearn  # slow to import, and needed here alone
+
         self._version(version)
         model: Pipeline = mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
         return model

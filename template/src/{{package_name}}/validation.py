@@ -79,9 +79,9 @@ def _sentence(error: SchemaErrors, schema_path: Path) -> str:
         if column in mistyped and not check.startswith("dtype"):
             continue  # no other rule can be judged on values of the wrong type
         if check == "column_in_dataframe":
-            complaints.append(f"column {cases.failure_case.iloc[0]!r} is missing")
+            complaints += [f"column {name!r} is missing" for name in cases.failure_case]
         elif check == "column_in_schema":
-            complaints.append(f"column {cases.failure_case.iloc[0]!r} is not in the schema")
+            complaints += [f"column {name!r} is not in the schema" for name in cases.failure_case]
         elif cases["index"].isna().all():
             complaints.append(f"column {column!r} breaks {check}: it is {cases.failure_case.iloc[0]}")
         else:
