@@ -41,10 +41,10 @@ def render(template: Path, tmp_path: Path) -> Render:
     return generate
 
 
-def run(*command: str, cwd: Path, **options: Any) -> str:
+def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Run a command that must succeed, and return what it printed."""
     done = subprocess.run(
-        command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options
+        command, cwd=cwd, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
     return done.stdout

@@ -1,5 +1,6 @@
-"""Reads the raw data. Nothing here judges it: that is `validation`."""
+"""Reads the rows, and holds some out. Nothing here judges them: that is `validation`."""
 
+import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import IO
@@ -13,7 +14,8 @@ from .errors import DataError
 SAMPLE = "sklearn:wine"
 READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-LEAK = "The address of {host} contains a password, which would end up in logs and run records. "
+EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure", "postgresql": "postgres", "mysql": "mysql"}
+SECRET = re.compile(r"(password|secret|sig|signature|token)=", re.IGNORECASE)
 
 
 def load(uri: str, table: str | None = None, password: str | None = None) -> pd.DataFrame:
@@ -29,9 +31,29 @@ def load(uri: str, table: str | None = None, password: str | None = None) -> pd.
     """
     if uri == SAMPLE:
         return _sample()
-    if uri.partition("://")[0] in DRIVERS:
-        return _read_table(uri, table, password)
-    return _read_file(uri)
+    scheme = uri.partition("://")[0]
+    try:
+        return _read_table(uri, table, password) if scheme in DRIVERS else _read_file(uri)
+    except ImportError as error:
+        remedy = f"run `uv sync --extra {EXTRAS[scheme]}`" if scheme in EXTRAS else str(error)
+        raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
+
+
+def split(rows: pd.DataFrame, target: str, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and held-out rows, with each class in both in the same proportion.
+
+    Args:
+        rows: valid rows, with at least two of each class.
+        target: the class column.
+        test_share: the share of each class to hold out, in (0, 1); at least one row of each class goes to either side.
+        seed: the same seed holds out the same rows.
+    """
+    shuffled = rows.sample(frac=1, random_state=seed)
+    classes = shuffled.groupby(target, observed=True)[target]
+    size = classes.transform("size")
+    wanted = (size * test_share).round().clip(lower=1, upper=size - 1)
+    held_out = classes.cumcount() < wanted
+    return shuffled[~held_out].sort_index(), shuffled[held_out].sort_index()
 
 
 def _sample() -> pd.DataFrame:
@@ -44,8 +66,11 @@ def _sample() -> pd.DataFrame:
 
 def _read_file(uri: str) -> pd.DataFrame:
     address = urlsplit(uri)
-    if address.password:
-        raise DataError(LEAK.format(host=address.hostname) + "See docs/data.md for where credentials go.")
+    if address.password or SECRET.search(address.query):
+        raise DataError(
+            f"The address of {address.hostname} contains a secret, which would end up in logs and run records. "
+            "Copy the file to where credentials come from the environment: a local path, s3://, gs:// or az://."
+        )
     suffix = PurePosixPath(address.path).suffix
     if suffix not in READERS:
         raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(READERS)}.")
@@ -53,10 +78,12 @@ def _read_file(uri: str) -> pd.DataFrame:
         stream: IO[bytes]
         with fsspec.open(uri, "rb") as stream:
             return READERS[suffix](stream)
-    except ImportError as error:
-        raise DataError(f"Reading {uri!r} needs a package that is not installed: {error}. See docs/data.md.") from error
+    except ImportError:
+        raise
     except Exception as error:  # every storage service has errors of its own
-        raise DataError(f"{uri!r} cannot be read: {_cause(error)}") from error
+        cause = error.__cause__ or error  # fsspec turns every failure of HTTP into a missing file
+        line = ": ".join([type(cause).__name__, *str(cause).splitlines()[:1]])
+        raise DataError(f"{uri!r} cannot be read: {line}") from error
 
 
 def _read_table(uri: str, table: str | None, password: str | None) -> pd.DataFrame:
@@ -67,21 +94,15 @@ def _read_table(uri: str, table: str | None, password: str | None) -> pd.DataFra
     except (sql.exc.ArgumentError, ValueError):  # without the address, which may hold a password
         raise DataError("DATA_URI is no address of a database; write postgresql://user@host:5432/database.") from None
     if url.password or "password" in url.query:
-        raise DataError(LEAK.format(host=url.host) + "Move it to DATABASE_PASSWORD.")
+        raise DataError(
+            f"The address of {url.host} contains a password, which would end up in logs and run records. "
+            "Move it to DATABASE_PASSWORD."
+        )
     if not table:
         raise DataError(f"DATA_URI={uri!r} is a database; name the table in DATA_TABLE.")
     try:
         engine = sql.create_engine(url.set(drivername=DRIVERS[url.drivername], password=password))
         with engine.connect() as connection:
             return pd.read_sql_table(table, connection)
-    except ImportError as error:
-        raise DataError(f"Reading {uri!r} needs a package that is not installed: {error}. See docs/data.md.") from error
     except (sql.exc.SQLAlchemyError, ValueError) as error:
-        cause = str(error).splitlines()[0]
-        raise DataError(f"Table {table!r} of {uri!r} cannot be read: {cause}") from error
-
-
-def _cause(error: Exception) -> str:
-    """Say in one line what went wrong. fsspec reports every failure of HTTP as a missing file, from the real error."""
-    reason = error.__cause__ or error
-    return ": ".join([type(reason).__name__, *str(reason).splitlines()[:1]])
+        raise DataError(f"Table {table!r} of {uri!r} cannot be read: {str(error).splitlines()[0]}") from error

@@ -8,13 +8,13 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from .connection import connect
 from .errors import RegistryError
 from .settings import Settings
-from .verdict import Verdict
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+    from .evaluation import Champion, Verdict
 
 CHAMPION = "champion"
 HISTORY = "champion_history"
@@ -32,6 +32,16 @@ class Version:
     reason: str
 
 
+def connect(settings: Settings) -> None:
+    """Point MLflow at the project's experiment, which is created on first use."""
+    settings.local_dir.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    if mlflow.get_experiment_by_name(settings.mlflow_experiment_name) is None:
+        artifacts = None if settings.mlflow_tracking_uri else (settings.local_dir / "mlflow").as_uri()
+        mlflow.create_experiment(settings.mlflow_experiment_name, artifact_location=artifacts)
+    mlflow.set_experiment(settings.mlflow_experiment_name)
+
+
 class Registry:
     """The versions of the project's model."""
 
@@ -40,7 +50,7 @@ class Registry:
         self.name = settings.model_name
         self._client = MlflowClient()
 
-    def register(self, model_uri: str, verdict: Verdict) -> int:
+    def register(self, model_uri: str, verdict: "Verdict") -> int:
         """Make the logged model a new version that remembers the verdict, and return its number."""
         tags = {PASSED: str(verdict.passed), REASON: verdict.reason}
         return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
@@ -56,6 +66,13 @@ class Registry:
         self._version(version)
         model: Pipeline = mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
         return model
+
+    def load_champion(self) -> "Champion | None":
+        """Return the champion's version and model, or None before the first promotion."""
+        from .evaluation import Champion
+
+        version = self.champion()
+        return None if version is None else Champion(version, self.load(version))
 
     def versions(self) -> list[Version]:
         """Return every version, the newest first."""

@@ -1,0 +1,214 @@
+"""Real servers that hold the sample's rows: object stores and databases, on this machine alone."""
+
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from uv import find_uv_bin
+
+HOST = "127.0.0.1"
+SECRET = "correct-horse-battery"  # noqa: S105  (each server here takes it as the password or the key)
+AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # Azurite's own
+
+MOTO = "moto[server]==5.2.5"
+GCS_EMULATOR = "gcp-storage-emulator==2026.7.19"
+AZURITE = "azurite@3.37.0"
+
+MYSQL_USER = f"""
+CREATE DATABASE wines;
+CREATE USER wine@'{HOST}' IDENTIFIED BY '{SECRET}';
+GRANT ALL ON wines.* TO wine@'{HOST}';
+"""
+
+SECONDS_TO_START = 240  # the first start downloads the server
+DEBIAN_FOLDERS = [*map(str, Path("/usr/lib/postgresql").glob("*/bin")), "/usr/sbin"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows are, as a user would say it: an address and environment variables."""
+
+    address: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def at(self, path: str) -> "Source":
+        """Return the same source with another address, below this one."""
+        return Source(f"{self.address}/{path}", self.environment)
+
+    def but(self, **environment: str) -> "Source":
+        """Return the same source with other environment variables."""
+        return Source(self.address, self.environment | environment)
+
+
+def program(name: str) -> str:
+    """Return the path of a program; where it is missing, skip on a laptop and fail in CI."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *DEBIAN_FOLDERS]))
+    if path:
+        return path
+    reason = f"{name} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def http_server(folder: Path) -> Iterator[Source]:
+    """Serve the files of a folder."""
+    server = ThreadingHTTPServer((HOST, 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Source(f"http://{HOST}:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def s3_server() -> Iterator[Source]:
+    """Run moto, an S3 in memory."""
+    port = free_port()
+    command = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--from", MOTO, "moto_server"]
+    with running([*command, "--host", HOST, "--port", port], "Running on"):
+        yield Source(
+            "s3://wines",
+            {
+                "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
+                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": SECRET,
+            },
+        )
+
+
+@contextmanager
+def gcs_server() -> Iterator[Source]:
+    """Run a Google Cloud Storage in memory."""
+    port = free_port()
+    command = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--from", GCS_EMULATOR, "gcp-storage-emulator"]
+    with running([*command, "start", "--in-memory", "--host", HOST, "--port", port], "All services started"):
+        yield Source("gs://wines", {"STORAGE_EMULATOR_HOST": f"http://{HOST}:{port}"})
+
+
+@contextmanager
+def azure_server(cache: Path) -> Iterator[Source]:
+    """Run Azurite, an Azure Blob Storage in memory, from an installation that outlives the session."""
+    port, node, npm = free_port(), program("node"), program("npm")
+    script = cache / AZURITE / "node_modules/azurite/dist/src/blob/main.js"
+    cache.mkdir(exist_ok=True)
+    with (cache / f"{AZURITE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # pytest's workers share the installation
+        if not script.exists():
+            install = [npm, "install", "--silent", "--ignore-scripts", "--prefix", str(cache / AZURITE), AZURITE]
+            subprocess.run(install, check=True, capture_output=True)
+    options = ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+    with running([node, str(script), "--blobHost", HOST, "--blobPort", port, *options], "successfully listens"):
+        account = f"AccountName=devstoreaccount1;AccountKey={AZURE_KEY}"
+        endpoint = f"BlobEndpoint=http://{HOST}:{port}/devstoreaccount1"
+        connection = f"DefaultEndpointsProtocol=http;{account};{endpoint}"
+        yield Source("az://wines", {"AZURE_STORAGE_CONNECTION_STRING": connection})
+
+
+@contextmanager
+def postgres_server() -> Iterator[Source]:
+    """Run PostgreSQL with a superuser `wine` who needs the password."""
+    port, initdb, postgres = free_port(), program("initdb"), program("postgres")
+    with _unprivileged() as (folder, options):
+        password = folder / "password"
+        password.write_text(SECRET)
+        login = ["--username=wine", "--auth=scram-sha-256", f"--pwfile={password}"]
+        command = [initdb, f"--pgdata={folder}/data", *login, "--locale=C", "--encoding=UTF8", "--no-sync"]
+        subprocess.run(command, check=True, capture_output=True, **options)
+        command = [postgres, "-D", f"{folder}/data", "-h", HOST, "-p", port, "-k", str(folder)]
+        with running(command, "ready to accept connections", **options):
+            yield Source(f"postgresql://wine@{HOST}:{port}/postgres", {"DATABASE_PASSWORD": SECRET})
+
+
+@contextmanager
+def mysql_server() -> Iterator[Source]:
+    """Run MariaDB with a user `wine` who needs the password."""
+    port, install, mariadbd = free_port(), program("mariadb-install-db"), program("mariadbd")
+    with _unprivileged() as (folder, options):
+        (folder / "init.sql").write_text(MYSQL_USER)
+        command = [install, "--no-defaults", f"--datadir={folder}/data", "--skip-test-db"]
+        command += ["--auth-root-authentication-method=normal"]
+        subprocess.run(command, check=True, capture_output=True, **options)
+        files = {"datadir": "data", "socket": "socket", "pid-file": "pid", "init-file": "init.sql"}
+        command = [mariadbd, "--no-defaults", f"--bind-address={HOST}", f"--port={port}"]
+        command += [f"--{name}={folder / file}" for name, file in files.items()]
+        with running(command, "ready for connections", **options):
+            yield Source(f"mysql://wine@{HOST}:{port}/wines", {"DATABASE_PASSWORD": SECRET})
+
+
+def free_port() -> str:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return str(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], ready: str, **options: Any) -> Iterator[None]:
+    """Run a server until the block ends, from the moment that its log says it is ready."""
+    with tempfile.TemporaryFile("w+") as log:
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        server = subprocess.Popen(command, env=environment, start_new_session=True, **streams, **options)
+        try:
+            _wait(server, log, ready)
+            yield
+        finally:
+            _stop(server)
+
+
+def _wait(server: "subprocess.Popen[bytes]", log: Any, ready: str) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while ready not in (said := _read(log)):
+        assert server.poll() is None, f"{server.args!r} ended with {server.returncode}:\n{said}"
+        assert time.monotonic() < deadline, f"{server.args!r} is not ready:\n{said}"
+        time.sleep(0.05)
+
+
+def _read(log: Any) -> str:
+    return os.pread(log.fileno(), 1_000_000, 0).decode(errors="replace")  # leaves the position, which the server shares
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """End a server in its own way, then whatever is left of it."""
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(10)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@contextmanager
+def _unprivileged() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a folder, and the options of a process that owns it: databases refuse to run as root."""
+    with tempfile.TemporaryDirectory() as name:
+        options: dict[str, Any] = {"cwd": name}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(name, nobody.pw_uid, nobody.pw_gid)
+            options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        yield Path(name), options

@@ -1,0 +1,84 @@
+"""A generated project with its environment, and its targets as a user runs them."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.conftest import ROOT, run
+
+START_SECONDS = 120
+INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project; `make` runs its targets with the settings given."""
+
+    folder: Path
+    python: str = "3.11"
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return a clean environment: no settings of the caller's, this checkout's uv, and cached byte code."""
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+        return kept | {"PATH": path, "UV_PYTHON": self.python} | self.settings
+
+    def make(self, target: str, **settings: str) -> str:
+        """Run a target that must succeed, and return what it printed."""
+        return run("make", *target.split(), cwd=self.folder, env=self.environment | settings)
+
+    def fail(self, target: str, **settings: str) -> str:
+        """Run a target that must fail, and return what it printed."""
+        done = subprocess.run(
+            ["make", *target.split()],
+            cwd=self.folder,
+            env=self.environment | settings,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert done.returncode != 0, done.stdout
+        return done.stdout
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Serve the champion while the body runs, and give the server's address."""
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        environment = self.environment | {"SERVE_PORT": str(port)}
+        with subprocess.Popen(["make", "serve"], cwd=self.folder, env=environment, start_new_session=True) as server:
+            try:
+                wait_for(f"{address}/v2/health/ready", server)
+                yield address
+            finally:
+                os.killpg(server.pid, signal.SIGTERM)
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    """Return once `url` answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer in {START_SECONDS} s")

@@ -1,0 +1,101 @@
+"""Each framework's project is installed and taken through its targets, on another Python each."""
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from tests.local.projects import Project
+
+SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
+"""The first row of the wine data, of cultivar 0."""
+
+WORSE_MODEL = '''
+
+def estimator(seed: int) -> DummyClassifier:  # type: ignore[no-redef]
+    """Return a classifier that learns nothing."""
+    return DummyClassifier(strategy="most_frequent")
+'''
+
+COMBINATIONS = {
+    "sklearn": ("3.11", {"framework": "sklearn"}),
+    "xgboost": ("3.12", {"framework": "xgboost", "preset": "minimal", "repository_name": "a"}),
+    "lightgbm": ("3.13", {"framework": "lightgbm", "preset": "full", "repository_name": "a-name-of-the-greatest-length2"}),
+}
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS)
+def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    python, answers = COMBINATIONS[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
+    project = Project(folder, python)
+    project.make("setup")
+    return project
+
+
+@pytest.fixture(scope="module")
+def first_run(project: Project) -> str:
+    return project.make("run")
+
+
+def test_own_checks_pass(project: Project) -> None:
+    project.make("check compile")
+
+
+def test_first_model_becomes_the_champion(first_run: str) -> None:
+    assert "Version 1 of" in first_run
+    assert "is the champion: f1_macro" in first_run
+
+
+def test_run_shows_every_step_with_its_time(first_run: str) -> None:
+    rows = [line.split() for line in first_run.splitlines() if line.endswith(" s")]
+
+    assert [row[0] for row in rows] == ["ingest", "validate", "split", "train", "evaluate", "register", "promote"]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_champion_answers_over_http(project: Project) -> None:
+    body = {"inputs": [{"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": SAMPLE}]}
+    with project.serving() as address:
+        with urllib.request.urlopen(f"{address}/v2", timeout=5) as answer:  # noqa: S310  our own server
+            assert json.load(answer)["version"] == "0.1.0"
+        infer = f"{address}/v2/models/{model_name(project)}/infer"
+        with urllib.request.urlopen(infer, json.dumps(body).encode(), timeout=30) as answer:  # noqa: S310
+            assert json.load(answer)["outputs"][0]["data"] == [0]
+        assert "cultivar" in project.make("predict", SERVE_PORT=address.rsplit(":")[-1])
+
+
+@pytest.mark.usefixtures("first_run")
+def test_worse_model_is_registered_but_not_promoted(project: Project) -> None:
+    training = next(project.folder.glob("src/*/training.py"))
+    original = training.read_text()
+    training.write_text(original + WORSE_MODEL)
+
+    try:
+        printed = project.make("run")
+    finally:
+        training.write_text(original)
+
+    assert "is registered, not promoted: f1_macro 0.1905 does not beat champion version 1" in printed
+
+
+@pytest.mark.usefixtures("first_run")
+def test_bad_data_stops_before_training(project: Project, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("alcohol,cultivar\n14.2,0\n-3.0,1\n")
+
+    printed = project.fail("run", DATA_URI=str(bad))
+
+    assert "Step validate failed" in printed
+    assert "column 'alcohol' breaks greater_than_or_equal_to(8): row 1 has -3.0" in printed
+    assert "column 'hue' is missing" in printed
+    assert "train " not in printed
+
+
+def model_name(project: Project) -> str:
+    """Return the name that the project's model is served by."""
+    name = next(project.folder.glob("src/*")).name
+    return name.replace("_", "-")

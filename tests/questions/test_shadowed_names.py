@@ -1,0 +1,61 @@
+"""The names that a package must not take are those of Python and of all that a generated repository installs."""
+
+import keyword
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+
+import pytest
+
+from tests.conftest import ROOT, Render
+
+LISTED = re.findall(r'set shadowed = "(.*?)"', (ROOT / "questions" / "validators.jinja").read_text(), re.DOTALL)[
+    0
+].split()
+SHADOWED = set(LISTED)
+IMPORTABLE = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
+
+# Distributions that are imported by another name than their own, or not at all.
+IMPORTED_AS = {
+    "kfp-pipeline-spec": "kfp",
+    "pandas-stubs": "pandas",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "types-pyyaml": "yaml",
+}
+
+
+def test_keywords_are_refused() -> None:
+    assert importable([*keyword.kwlist, *keyword.softkwlist]) - SHADOWED == set()
+
+
+def test_standard_library_is_refused() -> None:
+    assert importable(sys.stdlib_module_names) - SHADOWED == set()
+
+
+@pytest.mark.parametrize("framework", ["sklearn", "xgboost", "lightgbm"])
+def test_dependencies_are_refused(framework: str, render: Render) -> None:
+    metadata = tomllib.loads((render(framework=framework, preset="full") / "pyproject.toml").read_text())
+    groups = [
+        metadata["project"]["dependencies"],
+        *metadata["project"]["optional-dependencies"].values(),
+        *metadata["dependency-groups"].values(),
+    ]
+    distributions = {re.split(r"[\[<>=~! ;]", line)[0].lower() for group in groups for line in group}
+    assert distributions
+    imported = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in distributions}
+    assert importable(imported) - SHADOWED == set()
+
+
+def test_folders_of_a_repository_are_refused() -> None:
+    assert {"docs", "src", "tests"} - SHADOWED == set()
+
+
+def test_list_is_in_order_and_names_each_once() -> None:
+    assert sorted(SHADOWED) == LISTED
+
+
+def importable(names: Iterable[str]) -> set[str]:
+    """Return the names that a package could have at all."""
+    return {name for name in names if IMPORTABLE.fullmatch(name)}

@@ -1,0 +1,112 @@
+"""Which repositories to render: all presets, each single change of one, and every pair of options."""
+
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from allpairspy import AllPairs
+from jinja2.nativetypes import NativeEnvironment
+
+Answers = dict[str, Any]
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    name: question
+    for name, question in yaml.safe_load((Path(__file__).parents[2] / "copier.yml").read_text()).items()
+    if not name.startswith("_") and question.get("when") is not False
+}
+
+# Choices come from copier.yml. Free text has none, so here is what it may do to the files: the shortest, the longest,
+# and what has to be quoted.
+TEXTS: dict[str, list[str]] = {
+    "project_name": ["Wine Cultivars", 'O\'Neil "Ω" & co: 100% #1'],
+    "repository_name": ["wine-cultivars", "a", "abcdefghij-klmnopqrst-uvwxyz12"],
+    "description": [
+        "Recognises a wine's cultivar from its chemistry",
+        "x" * 200,
+        'Zoë\'s "best" model: 100% #1, a & b',
+    ],
+    "author_name": ["ML Team", 'O\'Neil "Ω"'],
+    "image_registry": ["", "localhost:5001", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/data-science"],
+}
+
+
+def choices(name: str) -> list[Any]:
+    """Return the values that a question may have, or none when it takes any text."""
+    question = QUESTIONS[name]
+    if question["type"] == "bool":
+        return [False, True]
+    given = question.get("choices", TEXTS.get(name, []))
+    return list(given.values() if isinstance(given, dict) else given)
+
+
+PRESETS: list[str] = choices("preset")
+OPTIONS: dict[str, list[Any]] = {name: choices(name) for name in QUESTIONS if name != "preset" and choices(name)}
+
+
+@cache
+def defaults(preset: str) -> Answers:
+    """Return the answers to all options that a preset gives by itself."""
+    answers: Answers = {"preset": preset}
+    for name in OPTIONS:
+        default = QUESTIONS[name]["default"]
+        templated = isinstance(default, str) and "{{" in default and name not in TEXTS
+        answers[name] = NativeEnvironment().from_string(default).render(answers) if templated else default
+    # `repository_name` follows `project_name` by a filter of Copier's own.
+    return answers | {name: values[0] for name, values in TEXTS.items()}
+
+
+def presets() -> list[Answers]:
+    """Return each preset as it is."""
+    return [{"preset": preset} for preset in PRESETS]
+
+
+def single_changes() -> list[Answers]:
+    """Return each preset with one option changed."""
+    return [
+        {"preset": preset, name: value}
+        for preset in PRESETS
+        for name, values in OPTIONS.items()
+        for value in values
+        if value != defaults(preset)[name]
+    ]
+
+
+def pairwise() -> list[Answers]:
+    """Return few sets of answers in which every two values of two options meet."""
+    options = OrderedDict([("preset", PRESETS), *OPTIONS.items()])
+    return [dict(zip(options, values, strict=True)) for values in AllPairs(list(options.values()))]
+
+
+def identity(answers: Answers) -> str:
+    """Return a readable name, such as `minimal-ci=github`."""
+    changes = [name_of(name, value) for name, value in answers.items() if name != "preset"]
+    return "-".join([answers["preset"], *changes])
+
+
+def name_of(name: str, value: Any) -> str:
+    """Return `option=value`, where a text stands as its place in TEXTS."""
+    return f"{name}={TEXTS[name].index(value)}" if name in TEXTS else f"{name}={str(value).lower()}"
+
+
+def short_identity(number: int, answers: Answers) -> str:
+    """Return a name for answers to all options: `pair3`, and the options that decide on files."""
+    telling = [str(answers[name]).lower() for name in OPTIONS if "when" in QUESTIONS[name] and name not in TEXTS]
+    return "-".join([f"pair{number}", answers["preset"], *telling])
+
+
+def combinations() -> dict[str, Answers]:
+    """Return all sets of answers by name; of those that say the same, the first."""
+    named = {identity(answers): answers for answers in presets() + single_changes()}
+    named |= {short_identity(number, answers): answers for number, answers in enumerate(pairwise(), 1)}
+    distinct: dict[str, str] = {}
+    for name, answers in named.items():
+        outcome = defaults(answers["preset"]) | answers
+        if name not in PRESETS:
+            del outcome["preset"]  # it only gives the defaults of the others
+        distinct.setdefault(repr(sorted(outcome.items())), name)
+    return {name: named[name] for name in distinct.values()}
+
+
+COMBINATIONS = combinations()

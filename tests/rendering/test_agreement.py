@@ -1,0 +1,134 @@
+"""Files that say the same thing agree: targets and their docs, settings and `.env.example`, versions."""
+
+import ast
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .conftest import Rendered
+from .texts import texts
+
+# A version or digest that a bot bumps: an action, an image of a registry, an image by digest.
+PINS = re.compile(
+    r"uses: *([\w./-]+@[0-9a-f]{40})"
+    r"|(?:image:|FROM|newTag:) *[\"']?([\w.-]+(?:[/:][\w.-]+)*:\w[\w.-]*)"
+    r"|(sha256:[0-9a-f]{64})"
+)
+
+
+def test_targets_named_in_text_exist(project: Path) -> None:
+    named = {(path, target) for path, text in texts(project).items() for target in named_targets(path, text)}
+    assert {(path, target) for path, target in named if target not in targets(project)} == set()
+
+
+def test_phony_targets_are_the_targets(project: Path) -> None:
+    phony = re.findall(r"^\.PHONY:(.*)$", (project / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(" ".join(phony).split()) == sorted(targets(project))
+
+
+def test_help_lists_every_target(project: Path) -> None:
+    printed = subprocess.run(["make"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^  ([a-z-]+) +\S", printed, re.MULTILINE) == targets(project)
+
+
+def test_help_fits_a_terminal(project: Path) -> None:
+    printed = subprocess.run(["make", "help"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
+
+
+def test_readme_names_every_target(project: Path) -> None:
+    named = named_targets("README.md", (project / "README.md").read_text())
+    assert set(targets(project)) - named == set()
+
+
+def test_env_example_names_every_setting(project: Path) -> None:
+    assert set(env_example(project)) == set(settings(project))
+
+
+def test_env_example_shows_the_defaults(project: Path) -> None:
+    shown = env_example(project)
+    literal = {name: value for name, value in settings(project).items() if value is not None}
+    assert {name: shown.get(name) for name in literal} == literal
+
+
+def test_relative_links_lead_somewhere(project: Path) -> None:
+    links = [
+        (path, link)
+        for path, text in texts(project).items()
+        if path.endswith(".md")
+        for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
+    ]
+    assert [(path, link) for path, link in links if not (project / path).parent.joinpath(link).exists()] == []
+
+
+def test_each_pin_appears_once(project: Path) -> None:
+    found = Counter(
+        "".join(groups) for path, text in texts(project).items() for groups in PINS.findall(text) if path != "uv.lock"
+    )
+    assert [pin for pin, times in found.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("text", ["uses: a/b@" + "0" * 40, "image: ghcr.io/a/b:1.2", "FROM python:3.12-slim"])
+def test_pins_are_recognised(text: str) -> None:
+    assert PINS.search(text)
+
+
+def test_no_version_floats(project: Path) -> None:
+    assert [path for path, text in texts(project).items() if re.search(r":latest\b|@main\b|@master\b", text)] == []
+
+
+def test_command_and_package_carry_the_names(rendered: Rendered) -> None:
+    project = rendered(repository_name="churn-risk", package_name="riskmodel")
+    assert 'churn-risk = "riskmodel.cli:main"' in (project / "pyproject.toml").read_text()
+
+
+def test_default_names_appear_nowhere_else(rendered: Rendered) -> None:
+    project = rendered(project_name="Churn Risk", repository_name="churn-risk", package_name="riskmodel")
+    written = texts(project)
+    pattern = re.compile(r"wine[-_]cultivars|Wine Cultivars")
+    assert [path for path, text in written.items() if pattern.search(path + text)] == []
+
+
+def targets(project: Path) -> list[str]:
+    """Return the Makefile's targets, in order."""
+    return re.findall(r"^([a-z][a-z-]*):(?!=)", (project / "Makefile").read_text(), re.MULTILINE)
+
+
+def named_targets(path: str, text: str) -> set[str]:
+    """Return what follows `make` where it is a command: in code of Markdown, and in commands of CI."""
+    if path.endswith((".md", ".ipynb")):
+        code = re.findall(r"^ *```.*?^ *```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL)
+        return set(re.findall(r"(?<![\w-])make (?:-\w+ )*([a-z][a-z-]*)", "\n".join(code)))
+    if path.startswith((".github/", ".gitlab-ci")):
+        return set(re.findall(r"\bmake ([a-z][a-z-]*)", text))
+    return set(re.findall(r"`make ([a-z][a-z-]*)", text))
+
+
+def env_example(project: Path) -> dict[str, str]:
+    """Return the settings that `.env.example` names, with what it shows."""
+    lines = (project / ".env.example").read_text().splitlines()
+    named = [match for line in lines if (match := re.fullmatch(r"# ([A-Z][A-Z_]*)=(.*)", line))]
+    return {match[1]: match[2] for match in named}
+
+
+def settings(project: Path) -> dict[str, str | None]:
+    """Return each field of Settings in upper case with its default as a text, or None if it is computed."""
+    (path,) = project.glob("src/*/settings.py")
+    (body,) = (
+        node.body
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+    )
+    fields = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    assert fields
+    return {ast.unparse(field.target).upper(): shown(field.value) for field in fields}
+
+
+def shown(default: ast.expr | None) -> str | None:
+    """Return a literal default as `.env` would write it."""
+    if not isinstance(default, ast.Constant):
+        return None
+    return "" if default.value is None else str(default.value)

@@ -1,0 +1,127 @@
+"""The files of CI services are valid, safe, and call targets that exist."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .combinations import COMBINATIONS, OPTIONS
+from .conftest import Rendered
+from .texts import texts
+
+# Every combination with a file of its own for CI; the texts in a workflow depend on no other option.
+GITHUB = [{"ci": "github", "python_version": version} for version in OPTIONS["python_version"]]
+GITLAB = [{"ci": "gitlab", "python_version": version} for version in OPTIONS["python_version"]]
+BUILT = Path(__file__).parents[2] / "build" / "bin"
+
+
+@pytest.fixture(params=GITHUB, ids=lambda answers: answers["python_version"])
+def on_github(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
+    """Return a repository for GitHub with each Python in turn."""
+    return rendered(**request.param)
+
+
+@pytest.fixture(params=GITLAB, ids=lambda answers: answers["python_version"])
+def on_gitlab(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
+    """Return a repository for GitLab with each Python in turn."""
+    return rendered(**request.param)
+
+
+def test_workflows_are_valid(on_github: Path) -> None:
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *workflows(on_github))
+
+
+def test_dependabot_file_is_valid(on_github: Path) -> None:
+    dependabot = on_github / ".github" / "dependabot.yml"
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.dependabot", dependabot)
+
+
+def test_gitlab_file_is_valid(on_gitlab: Path) -> None:
+    # GitLab knows tags such as !reference, which plain YAML does not.
+    schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
+    check(tool("check-jsonschema"), *schema, on_gitlab / ".gitlab-ci.yml")
+
+
+def test_renovate_file_is_valid(on_gitlab: Path) -> None:
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.renovate", on_gitlab / "renovate.json")
+
+
+def test_zizmor_finds_nothing_in_the_workflows(on_github: Path) -> None:
+    check(tool("zizmor"), "--offline", "--no-progress", on_github / ".github")
+
+
+def test_actionlint_finds_nothing_in_the_workflows(on_github: Path) -> None:
+    program = shutil.which("actionlint", path=os.pathsep.join([str(BUILT), os.environ["PATH"]]))
+    if not program:
+        complaint = "actionlint is missing: .ci/run builds it"
+        if os.environ.get("CI"):
+            pytest.fail(complaint)
+        pytest.skip(complaint)
+    check(program, *workflows(on_github))
+
+
+def test_actions_are_pinned_by_commit(on_github: Path) -> None:
+    uses = [line for path in workflows(on_github) for line in re.findall(r"uses: *(.*)", path.read_text())]
+    assert uses
+    assert [use for use in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", use)] == []
+
+
+def test_image_of_gitlab_jobs_is_pinned_by_tag(on_gitlab: Path) -> None:
+    jobs = yaml.safe_load((on_gitlab / ".gitlab-ci.yml").read_text()).values()
+    images = [job["image"] for job in jobs if isinstance(job, dict) and "image" in job]
+    assert images
+    assert [image for image in images if not re.search(r":[\w.-]*\d[\w.-]*$", image)] == []
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("version", OPTIONS["python_version"])
+def test_ci_runs_the_python_that_was_chosen(ci: str, version: str, rendered: Rendered) -> None:
+    project = rendered(ci=ci, python_version=version)
+    written = "\n".join(text for path, text in texts(project).items() if path.startswith((".github/", ".gitlab-ci")))
+    assert set(re.findall(r"python(?:-version: \")?(3\.\d+)", written)) == {version}
+
+
+def test_both_services_call_the_same_targets(rendered: Rendered) -> None:
+    github = [target for path in workflows(rendered(ci="github")) for target in called(path.read_text())]
+    assert github == called((rendered(ci="gitlab") / ".gitlab-ci.yml").read_text())
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("target", ["lint", "types", "test", "compile"])
+def test_ci_calls_the_target(ci: str, target: str, rendered: Rendered) -> None:
+    written = [text for path, text in texts(rendered(ci=ci)).items() if path.startswith((".github/", ".gitlab-ci"))]
+    assert target in called("\n".join(written))
+
+
+def test_code_owner_is_the_author(combination: str, project: Path) -> None:
+    owners = [text for path, text in texts(project).items() if path.endswith("CODEOWNERS")]
+    chosen = COMBINATIONS[combination].get("author_email", "ml-team@example.com")
+    assert all(text == f"* {chosen}\n" for text in owners)
+
+
+def workflows(project: Path) -> list[Path]:
+    """Return the GitHub workflows, of which there must be one."""
+    found = sorted((project / ".github" / "workflows").glob("*.y*ml"))
+    assert found
+    return found
+
+
+def called(text: str) -> list[str]:
+    """Return the targets that commands call, in order."""
+    return re.findall(r"^\s*(?:- )?(?:run: )?make ([a-z-]+)", text, re.MULTILINE)
+
+
+def tool(name: str) -> Path:
+    """Return a program of this repository's environment."""
+    return Path(sys.executable).with_name(name)
+
+
+def check(*command: str | Path) -> None:
+    """Run a command that must find nothing."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

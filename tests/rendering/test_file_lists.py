@@ -1,0 +1,43 @@
+"""What each preset writes, to the file, and how much of it there may be.
+
+`UPDATE_FILE_LISTS=1 .venv/bin/pytest tests/rendering/test_file_lists.py` writes the lists anew; read their diff.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .conftest import Rendered
+from .texts import files
+
+LISTS = Path(__file__).parent / "files"
+
+
+@pytest.mark.parametrize("preset", ["minimal", "standard", "full"])
+def test_files_are_those_listed(preset: str, rendered: Rendered) -> None:
+    project, pinned = rendered(preset=preset), LISTS / f"{preset}.txt"
+    written = "".join(f"{path.relative_to(project).as_posix()}\n" for path in files(project))
+    if os.environ.get("UPDATE_FILE_LISTS") == "1":
+        pinned.write_text(written)
+    assert written.splitlines() == pinned.read_text().splitlines()
+
+
+@pytest.mark.parametrize(("preset", "most"), [("minimal", 40), ("standard", 100), ("full", 160)])
+def test_number_of_files_is_within_budget(preset: str, most: int, rendered: Rendered) -> None:
+    assert len(files(rendered(preset=preset))) <= most
+
+
+@pytest.mark.parametrize(("preset", "most"), [("standard", 1_800), ("full", 2_500)])
+def test_source_is_within_budget(preset: str, most: int, rendered: Rendered) -> None:
+    assert sum(line_count(path) for path in (rendered(preset=preset) / "src").rglob("*.py")) <= most
+
+
+@pytest.mark.parametrize("preset", ["minimal", "standard", "full"])
+def test_makefile_is_within_budget(preset: str, rendered: Rendered) -> None:
+    assert line_count(rendered(preset=preset) / "Makefile") <= 150
+
+
+def line_count(path: Path) -> int:
+    """Return the number of a file's lines."""
+    return len(path.read_text().splitlines())

@@ -1,0 +1,59 @@
+"""An option not chosen leaves no file, no dependency, no target, no comment and no sentence."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .combinations import COMBINATIONS, OPTIONS, TEXTS, defaults
+from .conftest import Rendered
+from .texts import lines_with, texts
+
+# What tells that a value was chosen. Every value of every option is here: one of a new option fails until it is added.
+SIGNS: dict[tuple[str, Any], str] = {
+    ("license", "Apache-2.0"): r"Apache[- ]2|Apache License",
+    ("license", "MIT"): r"\bMIT\b",
+    ("license", "BSD-3-Clause"): r"\bBSD\b|Redistribution and use",
+    ("license", "Proprietary"): r"(?i)proprietary|all rights reserved\.$",
+    ("python_version", "3.11"): r"python.*3\.11",
+    ("python_version", "3.12"): r"(?i)python.*3\.12",
+    ("python_version", "3.13"): r"(?i)python.*3\.13",
+    ("ci", "github"): r"(^|[^\w.])\.github\b|GitHub Actions|github\.ref|(?i:dependabot)",
+    ("ci", "gitlab"): r"(?i)gitlab|renovate",
+    ("framework", "sklearn"): r"(?i)logistic",
+    ("framework", "xgboost"): r"(?i)xgb",
+    ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
+    ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
+}
+# These leave nothing to look for: they add nothing of their own.
+SILENT: set[tuple[str, Any]] = {
+    ("ci", "none"),
+    ("notebooks", False),
+    ("python_version", "3.11"),  # the oldest that is allowed, so every repository names it
+}
+VALUES = [(name, value) for name, values in OPTIONS.items() if name not in TEXTS for value in values]
+
+
+def test_every_value_has_its_sign() -> None:
+    assert set(VALUES) == set(SIGNS) | SILENT
+
+
+@pytest.mark.parametrize("sign", sorted(set(SIGNS) - SILENT, key=str), ids="{0[0]}={0[1]}".format)
+def test_sign_tells_the_value(sign: tuple[str, Any], rendered: Rendered) -> None:
+    name, value = sign
+    assert mentions(rendered(**defaults("standard") | {name: value}), sign) != []
+
+
+def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> None:
+    given = COMBINATIONS[combination]
+    chosen = defaults(given["preset"]) | given
+    rejected = [sign for sign in SIGNS if sign not in SILENT and chosen[sign[0]] != sign[1]]
+    assert {f"{name}={value}": found for name, value in rejected if (found := mentions(project, (name, value)))} == {}
+
+
+def mentions(project: Path, sign: tuple[str, Any]) -> list[str]:
+    """Return the paths and lines that tell of a value."""
+    pattern = re.compile(SIGNS[sign])
+    found = [path for path in texts(project) if pattern.search(path)] + lines_with(project, pattern)
+    return [line for line in found if not line.startswith(".copier-answers.yml:")]  # it may record a "no"

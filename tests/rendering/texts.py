@@ -1,0 +1,28 @@
+"""How the tests read a rendered repository."""
+
+import re
+from pathlib import Path
+
+
+def files(project: Path) -> list[Path]:
+    """Return every file, in a fixed order."""
+    return sorted(path for path in project.rglob("*") if path.is_file())
+
+
+def texts(project: Path) -> dict[str, str]:
+    """Return the text of every file by its path; pictures and the like have none."""
+    return {
+        path.relative_to(project).as_posix(): path.read_bytes().decode()
+        for path in files(project)
+        if b"\0" not in path.read_bytes()
+    }
+
+
+def lines_with(project: Path, pattern: re.Pattern[str]) -> list[str]:
+    """Return `path:number: line` of each line where the pattern is found."""
+    return [
+        f"{path}:{number}: {line.strip()}"
+        for path, text in texts(project).items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
