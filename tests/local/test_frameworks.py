@@ -19,10 +19,11 @@ def estimator(seed: int) -> DummyClassifier:  # type: ignore[no-redef]
     return DummyClassifier(strategy="most_frequent")
 '''
 
+LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {
     "sklearn": ("3.11", {"framework": "sklearn"}),
     "xgboost": ("3.12", {"framework": "xgboost", "preset": "minimal", "repository_name": "a"}),
-    "lightgbm": ("3.13", {"framework": "lightgbm", "preset": "full", "repository_name": "a-name-of-the-greatest-length2"}),
+    "lightgbm": ("3.13", {"framework": "lightgbm", "preset": "full", "repository_name": LONGEST_NAME}),
 }
 
 

@@ -125,10 +125,10 @@ def test_defaults_need_no_trust_and_no_terminal(copier: Path, template: Path, de
     assert (destination / "Makefile").is_file()
 
 
-@pytest.mark.parametrize("step", ["cd {}", "git init -b main", "make setup", "make run", "make serve", "make predict"])
-def test_next_steps_are_printed(step: str, copier: Path, template: Path, destination: Path) -> None:
+def test_next_steps_are_printed(copier: Path, template: Path, destination: Path) -> None:
     printed = run(str(copier), "copy", "--defaults", str(template), str(destination), cwd=destination.parent)
-    assert step.format(destination) in printed
+    steps = [f"cd {destination}", "git init -b main", "make setup", "make run", "make serve", "make predict"]
+    assert [step for step in steps if step not in printed] == []
 
 
 def test_refusal_ends_with_the_reason(copier: Path, template: Path, destination: Path) -> None:

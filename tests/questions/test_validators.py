@@ -101,6 +101,7 @@ BAD_REGISTRIES = [
     ("ghcr.io/acme:1.0", "'ghcr.io/acme:1.0' is no image registry"),
     ("ghcr.io//acme", "'ghcr.io//acme' is no image registry"),
     ("ghcr.io/acme\n", "'ghcr.io/acme\n' is no image registry"),
+    ("a" * 81, "'a{81}' has 81 characters; an image registry has at most 80 here"),
 ]
 GOOD_REGISTRIES = [
     "",
@@ -207,7 +208,8 @@ def test_bad_registry_is_refused(registry: str, message: str, render: Render, tm
 @pytest.mark.parametrize("registry", GOOD_REGISTRIES)
 def test_good_registry_heads_the_image(registry: str, render: Render) -> None:
     image = f"{registry}/wine-cultivars" if registry else "wine-cultivars"
-    assert f"# PIPELINE_IMAGE={image}:" in (render(image_registry=registry) / ".env.example").read_text()
+    settings = next(render(image_registry=registry).glob("src/*/settings.py"))
+    assert f'IMAGE = "{image}"' in settings.read_text()
 
 
 @pytest.mark.parametrize(("question", "value"), BAD_CHOICES)
