@@ -13,7 +13,7 @@ demo: $(READY) ## From nothing to a served prediction, in build/demo
 	@.venv/bin/python scripts/demo.py
 
 test: $(READY) lint ## Run the whole test suite
-	.venv/bin/pytest -n auto --dist worksteal
+	.venv/bin/pytest -n auto --dist loadgroup
 
 lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff check

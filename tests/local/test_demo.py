@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import run
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 @pytest.fixture(scope="module")
 def clone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

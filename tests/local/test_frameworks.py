@@ -27,7 +27,10 @@ COMBINATIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS],
+)
 def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     python, answers = COMBINATIONS[request.param]
     folder = tmp_path_factory.mktemp(request.param)

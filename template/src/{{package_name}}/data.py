@@ -14,7 +14,14 @@ from .errors import DataError
 SAMPLE = "sklearn:wine"
 READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure", "postgresql": "postgres", "mysql": "mysql"}
+PACKAGES = {
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "az": "adlfs",
+    "postgresql": "'psycopg[binary]'",
+    "mysql": "'pymysql[rsa]'",
+}
+"""What must be installed to read from an address, by its scheme."""
 SECRET = re.compile(r"(password|secret|sig|signature|token)=", re.IGNORECASE)
 
 
@@ -35,7 +42,7 @@ def load(uri: str, table: str | None = None, password: str | None = None) -> pd.
     try:
         return _read_table(uri, table, password) if scheme in DRIVERS else _read_file(uri)
     except ImportError as error:
-        remedy = f"run `uv sync --extra {EXTRAS[scheme]}`" if scheme in EXTRAS else str(error)
+        remedy = f"run `uv add {PACKAGES[scheme]}`" if scheme in PACKAGES else str(error)
         raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
 
 

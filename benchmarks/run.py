@@ -1,0 +1,262 @@
+"""Measures the template's speed: prints a JSON object per figure, and writes docs/benchmarks.md."""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from children import ROOT, ChildError, environment, run, serving
+from rich.console import Console
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+ONE_PROCESS = Path(__file__).parent / "one_process.py"
+GENERATION_PAIRS = 11
+PIPELINE_PAIRS = 5
+COLD_PAIRS = 3
+PIPELINE_AIM = 3.0
+JINJA = (b"{{", b"{%", b"{#")
+
+console = Console(stderr=True, highlight=False)
+unused = (f"project-{number}" for number in count())
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The ratio of two sides' medians: their seconds of every run, and the sentence that says what it means."""
+
+    name: str
+    sides: tuple[str, str]
+    seconds: tuple[list[float], list[float]]
+    meaning: str
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        """Return the median seconds of either side."""
+        return median(self.seconds[0]), median(self.seconds[1])
+
+    @property
+    def runs(self) -> int:
+        """Return how often each side ran."""
+        return len(self.seconds[0])
+
+    @property
+    def ratio(self) -> float:
+        """Return how many times as long as the second side the first one takes."""
+        return self.medians[0] / self.medians[1]
+
+    def report(self) -> None:
+        """Print the figure as a line of JSON."""
+        medians = {side: round(seconds, 3) for side, seconds in zip(self.sides, self.medians, strict=True)}
+        print_json(name=self.name, value=round(self.ratio, 2), unit="times", medians_s=medians, runs=self.runs)
+
+
+def main() -> int:
+    """Measure every figure, and return the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that folders and servers go then, too
+    began, figures = time.monotonic(), []
+    try:
+        with TemporaryDirectory(prefix="benchmarks-") as folder:
+            for figure in measure(Path(folder)):
+                figure.report()
+                figures.append(figure)
+    except ChildError as error:
+        console.print(f"Error: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. docs/benchmarks.md is as it was.")
+        return 130
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(figures, time.monotonic() - began))
+    return 0
+
+
+def measure(root: Path) -> Iterator[Figure]:
+    """Yield the figures, measured in the temporary folder `root`."""
+    env = environment(root / "uv-cache")
+    template = root / "template"
+    run("git", "clone", "--quiet", str(ROOT), str(template), folder=root, env=env)
+    yield from generations(root, template, env)
+    yield pipeline(root, template, env)
+    first = first_prediction(root, template, env)
+    for side, seconds in zip(first.sides, first.medians, strict=True):
+        print_json(name=f"{first.name}-{side.split()[0]}", value=round(seconds, 1), unit="s", runs=first.runs)
+    yield first
+
+
+def generations(root: Path, template: Path, env: dict[str, str]) -> Iterator[Figure]:
+    """Compare generation with that of a template of two files, and with Cookiecutter's of the same files."""
+    tiny = partial(copy, two_file_template(root / "tiny", env), root, env)
+    for preset, answers in {"default": (), "full": ("--data", "preset=full")}.items():
+        ours = partial(copy, template, root, env, *answers)
+        seconds = alternate(f"Generation, {preset}", ours, tiny, GENERATION_PAIRS)
+        yield Figure(
+            f"generation-{preset}",
+            (f"`copier copy`, {'default answers' if preset == 'default' else 'preset=full'}", "of a two-file template"),
+            seconds,
+            "what this template's questions, exclusions and files cost on top of Copier's own start and clone.",
+        )
+    rendered = generate(template, root, env)
+    cookiecutter_template(rendered, root / "cookiecutter")
+    ours, theirs = partial(copy, template, root, env), partial(bake, root, env, rendered)
+    yield Figure(
+        "generation-cookiecutter",
+        ("`copier copy`, default answers", "`cookiecutter`, the same files"),
+        alternate("Generation, Cookiecutter", ours, theirs, GENERATION_PAIRS),
+        "what answers that can be updated and a template under version control cost over writing the files alone.",
+    )
+
+
+def pipeline(root: Path, template: Path, env: dict[str, str]) -> Figure:
+    """Compare the pipeline, a process per step, with the same functions in one process."""
+    project = generate(template, root, env)
+    run("make", "setup", folder=project, env=env)
+    python = str(project / ".venv/bin/python")
+    seconds = alternate(
+        "make run",
+        partial(run, "make", "run", folder=project, env=env),
+        partial(run, python, str(ONE_PROCESS), folder=project, env=env),
+        PIPELINE_PAIRS,
+    )
+    met = median(seconds[0]) <= PIPELINE_AIM * median(seconds[1])
+    return Figure(
+        "pipeline",
+        ("`make run`, a champion exists", "the same functions in one process"),
+        seconds,
+        "what a process per step, as on a cluster, costs over one script, the start and imports of both included; "
+        f"the aim, at most {PIPELINE_AIM}, is {'met' if met else 'missed'}.",
+    )
+
+
+def first_prediction(root: Path, template: Path, env: dict[str, str]) -> Figure:
+    """Measure the way from nothing to a prediction, with an empty uv cache and again with what that filled it with."""
+
+    def cold() -> float:
+        shutil.rmtree(env["UV_CACHE_DIR"], ignore_errors=True)
+        return journey(template, root, env)
+
+    return Figure(
+        "first-prediction",
+        ("cold: `copier copy` to a prediction", "warm: the same with uv's cache filled"),
+        alternate("First prediction", cold, partial(journey, template, root, env), COLD_PAIRS, warm_up=False),
+        "how long a newcomer waits for `copier copy`, `make setup`, `make run`, `make serve` and `make predict`, and "
+        "how much of it the downloads are.",
+    )
+
+
+def journey(template: Path, root: Path, env: dict[str, str]) -> float:
+    """Go from nothing to a prediction in a new project, remove it, and return the seconds up to the prediction."""
+    began = time.perf_counter()
+    project = generate(template, root, env)
+    for target in ("setup", "run"):
+        run("make", target, folder=project, env=env)
+    with serving(project, env) as serving_env:
+        run("make", "predict", folder=project, env=serving_env)
+        seconds = time.perf_counter() - began
+    shutil.rmtree(project)
+    return seconds
+
+
+def alternate(
+    title: str, first: Callable[[], float], second: Callable[[], float], pairs: int, warm_up: bool = True
+) -> tuple[list[float], list[float]]:
+    """Run two sides in turn, and return the seconds of each; those of a first, warming pair are dropped."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(-1 if warm_up else 0, pairs):
+        stage = f"{number + 1}/{pairs}" if number >= 0 else "warm-up"
+        for side, seconds in ((first, times[0]), (second, times[1])):
+            with console.status(f"{title}: {stage}"):
+                seconds.append(side())
+        console.print(f"{title}: {stage}: {times[0][-1]:.2f} s, {times[1][-1]:.2f} s")
+    return times[0][-pairs:], times[1][-pairs:]
+
+
+def copy(template: Path, root: Path, env: dict[str, str], *answers: str, name: str = "") -> float:
+    """Generate a project with Copier, and return the seconds it took."""
+    options = ("--defaults", "--quiet", "--vcs-ref", "HEAD", *answers)
+    return run("copier", "copy", *options, str(template), name or next(unused), folder=root, env=env)
+
+
+def generate(template: Path, root: Path, env: dict[str, str]) -> Path:
+    """Generate a project with default answers, and return its folder."""
+    name = next(unused)
+    copy(template, root, env, name=name)
+    return root / name
+
+
+def bake(root: Path, env: dict[str, str], expected: Path) -> float:
+    """Generate a project with Cookiecutter, see that it equals the one expected, and return the seconds it took."""
+    name = next(unused)
+    options = ("--no-input", "--config-file", "cookiecutter/config.yaml")
+    seconds = run("cookiecutter", *options, "cookiecutter", f"folder={name}", folder=root, env=env)
+    if contents(root / name) != contents(expected):
+        raise ChildError("`cookiecutter` wrote other files than `copier copy`.")
+    return seconds
+
+
+def two_file_template(folder: Path, env: dict[str, str]) -> Path:
+    """Write the smallest Copier template: a question, and a file with its answer."""
+    folder.mkdir()
+    (folder / "copier.yml").write_text("name:\n  type: str\n  default: World\n")
+    (folder / "greeting.txt.jinja").write_text("Hello, {{ name }}!\n")
+    identity = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
+    for command in [("init", "--quiet"), ("add", "--all"), (*identity, "commit", "--quiet", "--message", "Two files")]:
+        run("git", *command, folder=folder, env=env)
+    return folder
+
+
+def cookiecutter_template(project: Path, folder: Path) -> None:
+    """Make a Cookiecutter template of a project; files that hold braces of their own are copied as they are."""
+    shutil.copytree(project, folder / "{{ cookiecutter.folder }}")
+    raw = [str(path) for path, content in contents(project).items() if any(mark in content for mark in JINJA)]
+    (folder / "cookiecutter.json").write_text(json.dumps({"folder": "project", "_copy_without_render": raw}))
+    (folder / "config.yaml").write_text(f"replay_dir: {folder.parent / 'replay'}\n")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return every file of a folder by its path in it."""
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def print_json(**fields: object) -> None:
+    """Print a line of JSON at once."""
+    print(json.dumps(fields), flush=True)
+
+
+def page(figures: list[Figure], seconds: float) -> str:
+    """Return the text of docs/benchmarks.md."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    rows = [
+        f"| {figure.name} | {figure.sides[0]} | {figure.medians[0]:.1f} s | {figure.sides[1]} "
+        f"| {figure.medians[1]:.1f} s | **{figure.ratio:.1f}** | {figure.runs} |"
+        for figure in figures
+    ]
+    return f"""# Benchmarks
+
+`make bench` measures these figures again and rewrites this page. It takes about {seconds / 60:.0f} minutes, a network
+and 3 GiB of disk. Each figure is a ratio of medians: the two sides ran in turn, so that what else the machine did
+slowed both, and after a warm-up, save for the last one, whose first side is the cold start itself.
+
+Measured on {datetime.now(UTC):%Y-%m-%d} with {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}
+and Python {platform.python_version()}.
+
+| Figure | First side | Median | Second side | Median | Ratio | Runs |
+| --- | --- | ---: | --- | ---: | ---: | ---: |
+{chr(10).join(rows)}
+
+{chr(10).join(f"- {figure.name}: {figure.meaning}" for figure in figures)}
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
