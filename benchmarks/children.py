@@ -29,64 +29,52 @@ def environment(uv_cache: Path) -> dict[str, str]:
 
 
 def run(*command: str, folder: Path, env: dict[str, str]) -> float:
-    """Run a command that must succeed, and return the seconds it took.
-
-    Raises:
-        ChildError: it failed.
-    """
+    """Run a command that must succeed, and return the seconds it took."""
     began = time.perf_counter()
-    with _started(*command, folder=folder, env=env) as process:
+    with _started(command, folder, env) as process:
         printed, _ = process.communicate()
-    seconds = time.perf_counter() - began
     if process.returncode:
         raise ChildError(f"`{' '.join(command)}` ended with status {process.returncode} and printed:\n{printed}")
-    return seconds
+    return time.perf_counter() - began
 
 
 @contextmanager
 def serving(project: Path, env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Serve the champion while the body runs, and give the environment in which `make predict` finds the server.
-
-    Raises:
-        ChildError: it did not become ready.
-    """
+    """Serve the champion while the body runs, and give the environment in which `make predict` finds the server."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    env = env | {"SERVE_PORT": port}
-    with _started("make", "serve", folder=project, env=env) as server:
-        _wait_until_ready(server, f"http://127.0.0.1:{port}/v2/health/ready")
+        env = env | {"SERVE_PORT": str(probe.getsockname()[1])}
+    with _started(("make", "serve"), project, env) as server:
+        deadline = time.monotonic() + START_SECONDS
+        while not _ready(f"http://127.0.0.1:{env['SERVE_PORT']}/v2/health/ready"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                _stop(server)
+                raise ChildError(f"`make serve` was not ready in time and printed:\n{server.communicate()[0]}")
+            time.sleep(0.05)
         yield env
 
 
 @contextmanager
-def _started(*command: str, folder: Path, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+def _started(command: tuple[str, ...], folder: Path, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
     """Start a command, and at the end stop it and all that it started."""
+    out, err = subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
+        command, cwd=folder, env=env, text=True, stdout=out, stderr=err, start_new_session=True
     ) as process:
         try:
             yield process
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+            _stop(process)
 
 
-def _wait_until_ready(server: "subprocess.Popen[str]", url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise ChildError(f"`make serve` ended before it was ready and printed:\n{server.communicate()[0]}")
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
-                return
-        except OSError:
-            time.sleep(0.05)
-    os.killpg(server.pid, signal.SIGTERM)
-    raise ChildError(f"`make serve` was not ready in {START_SECONDS} s and printed:\n{server.communicate()[0]}")
+def _stop(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
+            return True
+    except OSError:
+        return False

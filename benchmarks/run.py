@@ -21,19 +21,17 @@ from rich.console import Console
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ONE_PROCESS = Path(__file__).parent / "one_process.py"
-GENERATION_PAIRS = 11
-PIPELINE_PAIRS = 5
-COLD_PAIRS = 3
+GENERATION_PAIRS, PIPELINE_PAIRS, COLD_PAIRS = 11, 5, 3
 PIPELINE_AIM = 3.0
 JINJA = (b"{{", b"{%", b"{#")
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 unused = (f"project-{number}" for number in count())
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The ratio of two sides' medians: their seconds of every run, and the sentence that says what it means."""
+    """The ratio of two sides' medians: what the sides are, their seconds of every run, and what it means."""
 
     name: str
     sides: tuple[str, str]
@@ -46,29 +44,20 @@ class Figure:
         return median(self.seconds[0]), median(self.seconds[1])
 
     @property
-    def runs(self) -> int:
-        """Return how often each side ran."""
-        return len(self.seconds[0])
-
-    @property
     def ratio(self) -> float:
         """Return how many times as long as the second side the first one takes."""
         return self.medians[0] / self.medians[1]
 
-    def report(self) -> None:
-        """Print the figure as a line of JSON."""
-        medians = {side: round(seconds, 3) for side, seconds in zip(self.sides, self.medians, strict=True)}
-        print_json(name=self.name, value=round(self.ratio, 2), unit="times", medians_s=medians, runs=self.runs)
-
 
 def main() -> int:
     """Measure every figure, and return the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that folders and servers go then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that folders and servers go then, too
     began, figures = time.monotonic(), []
     try:
         with TemporaryDirectory(prefix="benchmarks-") as folder:
             for figure in measure(Path(folder)):
-                figure.report()
+                medians = dict(zip(figure.sides, (round(seconds, 3) for seconds in figure.medians), strict=True))
+                print_json(figure.name, round(figure.ratio, 2), "times", medians_s=medians, runs=len(figure.seconds[0]))
                 figures.append(figure)
     except ChildError as error:
         console.print(f"Error: {error}", style="red", markup=False)
@@ -76,7 +65,6 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("Stopped. docs/benchmarks.md is as it was.")
         return 130
-    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(figures, time.monotonic() - began))
     return 0
 
@@ -84,48 +72,45 @@ def main() -> int:
 def measure(root: Path) -> Iterator[Figure]:
     """Yield the figures, measured in the temporary folder `root`."""
     env = environment(root / "uv-cache")
-    template = root / "template"
-    run("git", "clone", "--quiet", str(ROOT), str(template), folder=root, env=env)
-    yield from generations(root, template, env)
-    yield pipeline(root, template, env)
-    first = first_prediction(root, template, env)
-    for side, seconds in zip(first.sides, first.medians, strict=True):
-        print_json(name=f"{first.name}-{side.split()[0]}", value=round(seconds, 1), unit="s", runs=first.runs)
+    run("git", "clone", "--quiet", str(ROOT), "template", folder=root, env=env)
+    yield from generations(root, env)
+    yield pipeline(root, env)
+    first = first_prediction(root, env)
+    for name, seconds in zip(("cold", "warm"), first.medians, strict=True):
+        print_json(f"{first.name}-{name}", round(seconds, 1), "s", runs=COLD_PAIRS)
     yield first
 
 
-def generations(root: Path, template: Path, env: dict[str, str]) -> Iterator[Figure]:
+def generations(root: Path, env: dict[str, str]) -> Iterator[Figure]:
     """Compare generation with that of a template of two files, and with Cookiecutter's of the same files."""
-    tiny = partial(copy, two_file_template(root / "tiny", env), root, env)
-    for preset, answers in {"default": (), "full": ("--data", "preset=full")}.items():
-        ours = partial(copy, template, root, env, *answers)
-        seconds = alternate(f"Generation, {preset}", ours, tiny, GENERATION_PAIRS)
-        yield Figure(
-            f"generation-{preset}",
-            (f"`copier copy`, {'default answers' if preset == 'default' else 'preset=full'}", "of a two-file template"),
-            seconds,
-            "what this template's questions, exclusions and files cost on top of Copier's own start and clone.",
-        )
-    rendered = generate(template, root, env)
-    cookiecutter_template(rendered, root / "cookiecutter")
-    ours, theirs = partial(copy, template, root, env), partial(bake, root, env, rendered)
+    two_file_template(root / "two-files", env)
+    for name, answers in {"default answers": (), "preset=full": ("--data", "preset=full")}.items():
+        ours = partial(copy, root, env, "", *answers)
+        theirs = partial(copy, root, env, "", template="two-files")
+        seconds = alternate(f"Generation, {name}", ours, theirs, GENERATION_PAIRS)
+        meaning = "what this template's questions, exclusions and files cost on top of Copier's own start and clone."
+        short = "full" if answers else "default"
+        yield Figure(f"generation-{short}", (f"`copier copy`, {name}", "of a two-file template"), seconds, meaning)
+
+    copy(root, env, "rendered")
+    cookiecutter_template(root / "rendered", root / "cookiecutter")
     yield Figure(
         "generation-cookiecutter",
         ("`copier copy`, default answers", "`cookiecutter`, the same files"),
-        alternate("Generation, Cookiecutter", ours, theirs, GENERATION_PAIRS),
+        alternate("Generation, Cookiecutter", partial(copy, root, env, ""), partial(bake, root, env), GENERATION_PAIRS),
         "what answers that can be updated and a template under version control cost over writing the files alone.",
     )
 
 
-def pipeline(root: Path, template: Path, env: dict[str, str]) -> Figure:
+def pipeline(root: Path, env: dict[str, str]) -> Figure:
     """Compare the pipeline, a process per step, with the same functions in one process."""
-    project = generate(template, root, env)
+    copy(root, env, "pipeline")
+    project = root / "pipeline"
     run("make", "setup", folder=project, env=env)
-    python = str(project / ".venv/bin/python")
     seconds = alternate(
         "make run",
         partial(run, "make", "run", folder=project, env=env),
-        partial(run, python, str(ONE_PROCESS), folder=project, env=env),
+        partial(run, ".venv/bin/python", str(ONE_PROCESS), folder=project, env=env),
         PIPELINE_PAIRS,
     )
     met = median(seconds[0]) <= PIPELINE_AIM * median(seconds[1])
@@ -138,31 +123,32 @@ def pipeline(root: Path, template: Path, env: dict[str, str]) -> Figure:
     )
 
 
-def first_prediction(root: Path, template: Path, env: dict[str, str]) -> Figure:
+def first_prediction(root: Path, env: dict[str, str]) -> Figure:
     """Measure the way from nothing to a prediction, with an empty uv cache and again with what that filled it with."""
 
     def cold() -> float:
         shutil.rmtree(env["UV_CACHE_DIR"], ignore_errors=True)
-        return journey(template, root, env)
+        return journey(root, env)
 
     return Figure(
         "first-prediction",
         ("cold: `copier copy` to a prediction", "warm: the same with uv's cache filled"),
-        alternate("First prediction", cold, partial(journey, template, root, env), COLD_PAIRS, warm_up=False),
+        alternate("First prediction", cold, partial(journey, root, env), COLD_PAIRS, warm_up=False),
         "how long a newcomer waits for `copier copy`, `make setup`, `make run`, `make serve` and `make predict`, and "
         "how much of it the downloads are.",
     )
 
 
-def journey(template: Path, root: Path, env: dict[str, str]) -> float:
+def journey(root: Path, env: dict[str, str]) -> float:
     """Go from nothing to a prediction in a new project, remove it, and return the seconds up to the prediction."""
-    began = time.perf_counter()
-    project = generate(template, root, env)
+    project = root / next(unused)
+    seconds = copy(root, env, project.name)
     for target in ("setup", "run"):
-        run("make", target, folder=project, env=env)
+        seconds += run("make", target, folder=project, env=env)
+    began = time.perf_counter()
     with serving(project, env) as serving_env:
         run("make", "predict", folder=project, env=serving_env)
-        seconds = time.perf_counter() - began
+        seconds += time.perf_counter() - began
     shutil.rmtree(project)
     return seconds
 
@@ -172,47 +158,39 @@ def alternate(
 ) -> tuple[list[float], list[float]]:
     """Run two sides in turn, and return the seconds of each; those of a first, warming pair are dropped."""
     times: tuple[list[float], list[float]] = ([], [])
-    for number in range(-1 if warm_up else 0, pairs):
-        stage = f"{number + 1}/{pairs}" if number >= 0 else "warm-up"
-        for side, seconds in ((first, times[0]), (second, times[1])):
-            with console.status(f"{title}: {stage}"):
-                seconds.append(side())
-        console.print(f"{title}: {stage}: {times[0][-1]:.2f} s, {times[1][-1]:.2f} s")
+    for number in range(0 if warm_up else 1, pairs + 1):
+        stage = f"{title}, {number} of {pairs}" if number else f"{title}, warm-up"
+        with console.status(stage):
+            times[0].append(first())
+            times[1].append(second())
+        console.print(f"{stage}: {times[0][-1]:.2f} s and {times[1][-1]:.2f} s")
     return times[0][-pairs:], times[1][-pairs:]
 
 
-def copy(template: Path, root: Path, env: dict[str, str], *answers: str, name: str = "") -> float:
-    """Generate a project with Copier, and return the seconds it took."""
+def copy(root: Path, env: dict[str, str], name: str, *answers: str, template: str = "template") -> float:
+    """Generate the project `name` (or any unused one) with Copier, and return the seconds it took."""
     options = ("--defaults", "--quiet", "--vcs-ref", "HEAD", *answers)
-    return run("copier", "copy", *options, str(template), name or next(unused), folder=root, env=env)
+    return run("copier", "copy", *options, template, name or next(unused), folder=root, env=env)
 
 
-def generate(template: Path, root: Path, env: dict[str, str]) -> Path:
-    """Generate a project with default answers, and return its folder."""
-    name = next(unused)
-    copy(template, root, env, name=name)
-    return root / name
-
-
-def bake(root: Path, env: dict[str, str], expected: Path) -> float:
-    """Generate a project with Cookiecutter, see that it equals the one expected, and return the seconds it took."""
+def bake(root: Path, env: dict[str, str]) -> float:
+    """Generate the rendered project anew with Cookiecutter, and return the seconds it took."""
     name = next(unused)
     options = ("--no-input", "--config-file", "cookiecutter/config.yaml")
     seconds = run("cookiecutter", *options, "cookiecutter", f"folder={name}", folder=root, env=env)
-    if contents(root / name) != contents(expected):
+    if contents(root / name) != contents(root / "rendered"):
         raise ChildError("`cookiecutter` wrote other files than `copier copy`.")
     return seconds
 
 
-def two_file_template(folder: Path, env: dict[str, str]) -> Path:
-    """Write the smallest Copier template: a question, and a file with its answer."""
+def two_file_template(folder: Path, env: dict[str, str]) -> None:
+    """Write the smallest Copier template, a question and a file with its answer, and commit it."""
     folder.mkdir()
     (folder / "copier.yml").write_text("name:\n  type: str\n  default: World\n")
     (folder / "greeting.txt.jinja").write_text("Hello, {{ name }}!\n")
     identity = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
     for command in [("init", "--quiet"), ("add", "--all"), (*identity, "commit", "--quiet", "--message", "Two files")]:
         run("git", *command, folder=folder, env=env)
-    return folder
 
 
 def cookiecutter_template(project: Path, folder: Path) -> None:
@@ -225,12 +203,12 @@ def cookiecutter_template(project: Path, folder: Path) -> None:
 
 def contents(folder: Path) -> dict[Path, bytes]:
     """Return every file of a folder by its path in it."""
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def print_json(**fields: object) -> None:
-    """Print a line of JSON at once."""
-    print(json.dumps(fields), flush=True)
+def print_json(name: str, value: float, unit: str, **more: object) -> None:
+    """Print a figure as a line of JSON, at once."""
+    print(json.dumps({"name": name, "value": value, "unit": unit, **more}), flush=True)
 
 
 def page(figures: list[Figure], seconds: float) -> str:
@@ -238,7 +216,7 @@ def page(figures: list[Figure], seconds: float) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     rows = [
         f"| {figure.name} | {figure.sides[0]} | {figure.medians[0]:.1f} s | {figure.sides[1]} "
-        f"| {figure.medians[1]:.1f} s | **{figure.ratio:.1f}** | {figure.runs} |"
+        f"| {figure.medians[1]:.1f} s | **{figure.ratio:.1f}** | {len(figure.seconds[0])} |"
         for figure in figures
     ]
     return f"""# Benchmarks
@@ -247,8 +225,8 @@ def page(figures: list[Figure], seconds: float) -> str:
 and 3 GiB of disk. Each figure is a ratio of medians: the two sides ran in turn, so that what else the machine did
 slowed both, and after a warm-up, save for the last one, whose first side is the cold start itself.
 
-Measured on {datetime.now(UTC):%Y-%m-%d} with {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}
-and Python {platform.python_version()}.
+Measured on {datetime.now(UTC):%Y-%m-%d}: {platform.system()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory and
+Python {platform.python_version()}.
 
 | Figure | First side | Median | Second side | Median | Ratio | Runs |
 | --- | --- | ---: | --- | ---: | ---: | ---: |
