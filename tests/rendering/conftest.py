@@ -33,7 +33,11 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory, worker_id
     return generate
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS)
+# One worker checks all of a combination, which is rendered and linted once.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS],
+)
 def combination(request: pytest.FixtureRequest) -> str:
     """Return the name of each combination in turn."""
     return str(request.param)

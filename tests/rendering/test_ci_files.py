@@ -83,7 +83,7 @@ def test_image_of_gitlab_jobs_is_pinned_by_tag(on_gitlab: Path) -> None:
 def test_ci_runs_the_python_that_was_chosen(ci: str, version: str, rendered: Rendered) -> None:
     project = rendered(ci=ci, python_version=version)
     written = "\n".join(text for path, text in texts(project).items() if path.startswith((".github/", ".gitlab-ci")))
-    assert set(re.findall(r"python(?:-version: \")?(3\.\d+)", written)) == {version}
+    assert set(re.findall(r"python(?:-version: \"|:)(3\.\d+)", written)) == {version}
 
 
 def test_both_services_call_the_same_targets(rendered: Rendered) -> None:
