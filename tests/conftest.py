@@ -1,5 +1,6 @@
 """What every test of the template shares."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from copier import run_copy
 
 ROOT = Path(__file__).parent.parent
+
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)  # what `make test` tells its children is not meant for the make of a generated project
 
 Render = Callable[..., Path]
 

@@ -12,12 +12,14 @@ from tests.local.projects import Project
 SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
 """The first row of the wine data, of cultivar 0."""
 
-WORSE_MODEL = '''
+WORSE_MODEL = """
 
-def estimator(seed: int) -> DummyClassifier:  # type: ignore[no-redef]
-    """Return a classifier that learns nothing."""
+from sklearn.dummy import DummyClassifier
+
+
+def estimator(seed):
     return DummyClassifier(strategy="most_frequent")
-'''
+"""
 
 LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {

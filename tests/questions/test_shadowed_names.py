@@ -39,7 +39,6 @@ def test_dependencies_are_refused(framework: str, render: Render) -> None:
     metadata = tomllib.loads((render(framework=framework, preset="full") / "pyproject.toml").read_text())
     groups = [
         metadata["project"]["dependencies"],
-        *metadata["project"]["optional-dependencies"].values(),
         *metadata["dependency-groups"].values(),
     ]
     distributions = {re.split(r"[\[<>=~! ;]", line)[0].lower() for group in groups for line in group}
