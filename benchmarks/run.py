@@ -21,7 +21,7 @@ from rich.console import Console
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ONE_PROCESS = Path(__file__).parent / "one_process.py"
-GENERATION_PAIRS, PIPELINE_PAIRS, COLD_PAIRS = 11, 5, 3
+GENERATION_PAIRS, PIPELINE_PAIRS, COLD_PAIRS = 9, 5, 2
 PIPELINE_AIM = 3.0
 JINJA = (b"{{", b"{%", b"{#")
 
