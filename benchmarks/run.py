@@ -134,8 +134,8 @@ def first_prediction(root: Path, env: dict[str, str]) -> Figure:
         "first-prediction",
         ("cold: `copier copy` to a prediction", "warm: the same with uv's cache filled"),
         alternate("First prediction", cold, partial(journey, root, env), COLD_PAIRS, warm_up=False),
-        "how long a newcomer waits for `copier copy`, `make setup`, `make run`, `make serve` and `make predict`, and "
-        "how much of it the downloads are.",
+        "how long a newcomer waits for `copier copy`, `make setup`, `make run`, `make serve` and `make predict`; "
+        "near 1, compiling and importing take the time, and not the downloads.",
     )
 
 
