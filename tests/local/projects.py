@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import ROOT, run
+from tests.local.data_servers import free_port
 
 START_SECONDS = 120
 INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")
@@ -55,20 +55,13 @@ class Project:
         """Serve the champion while the body runs, and give the server's address."""
         port = free_port()
         address = f"http://127.0.0.1:{port}"
-        environment = self.environment | {"SERVE_PORT": str(port)}
+        environment = self.environment | {"SERVE_PORT": port}
         with subprocess.Popen(["make", "serve"], cwd=self.folder, env=environment, start_new_session=True) as server:
             try:
                 wait_for(f"{address}/v2/health/ready", server)
                 yield address
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
