@@ -25,5 +25,9 @@ class PipelineError(ProjectError):
     """A pipeline step failed."""
 
 
+class RolloutError(ProjectError):
+    """A release cannot be delivered, or does not serve well."""
+
+
 class ServingError(ProjectError):
     """The model server cannot start or did not answer as expected."""

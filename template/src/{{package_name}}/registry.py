@@ -66,6 +66,16 @@ class Registry:
         """Return the champion's version, or None before the first promotion."""
         return self._aliases().get(CHAMPION)
 
+    def champion_or_fail(self) -> int:
+        """Return the champion's version.
+
+        Raises:
+            RegistryError: there is none yet.
+        """
+        if (version := self.champion()) is None:
+            raise RegistryError(f"{self.name} has no champion yet; `make run` trains and promotes one.")
+        return version
+
     def load(self, version: int) -> "Pipeline":
         """Return the fitted model of a version."""
         import mlflow.sklearn  # slow to import, and needed here alone

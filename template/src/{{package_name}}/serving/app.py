@@ -1,30 +1,49 @@
 """The routes of the model server."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from .. import __package__ as package
-from .model import ServedModel
-from .protocol import InferenceRequest, InferenceResponse, RequestError, decode, encode
+from ..settings import Settings, load_settings
+from . import telemetry
+from .openapi import document
+from .protocol import (
+    ErrorMessage,
+    InferenceRequest,
+    InferenceResponse,
+    ModelMetadata,
+    Predictions,
+    check_outputs,
+    output_tensor,
+    rows_of_records,
+    rows_of_tensors,
+)
+from .refusals import LargeBodyError, Refusal, SlowBodyError, UnknownModelError
+from .runtime import Runtime
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
 
-LARGEST_BODY = 8 * 1024 * 1024
-"""Bytes of a request's body; larger ones are refused."""
 
-
-def create_app(model: ServedModel) -> Starlette:
-    """Return the ASGI application that answers with `model`."""
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """Return the ASGI application of one model; without settings, of those in the environment."""
+    settings = settings or load_settings()
+    telemetry.configure_logging()
+    runtime, name = Runtime(settings), settings.model_name
 
     async def server_metadata(request: Request) -> Response:
         return _json({"name": package, "version": version(package), "extensions": []})
@@ -33,71 +52,103 @@ def create_app(model: ServedModel) -> Starlette:
         return _json({"live": True})
 
     async def ready(request: Request) -> Response:
-        return _json({"ready": True})
+        return _json({"ready": runtime.ready}, HTTPStatus.OK if runtime.ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def model_metadata(request: Request) -> Response:
-        return _json(model.metadata)
+        model = runtime.model
+        return _json(ModelMetadata(name, [model.version], "mlflow", model.columns.tensors, model.outputs))
 
     async def model_ready(request: Request) -> Response:
-        return _json({"name": model.name, "ready": True})
+        code = HTTPStatus.OK if runtime.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return _json({"name": name, "ready": runtime.ready}, code)
 
     async def infer(request: Request) -> Response:
-        call = msgspec.json.decode(await _body(request), type=InferenceRequest)
-        rows = decode(call.inputs, model.inputs)
-        answers = await asyncio.to_thread(model.predict, rows)
-        output = encode(model.outputs[0].name, answers)
-        return _json(InferenceResponse(model.name, model.version, [output], call.id))
+        call = msgspec.json.decode(await _body(request, settings), type=InferenceRequest)
+        model = runtime.model
+        name_of_output = model.outputs[0].name
+        check_outputs(call.outputs, name_of_output)
+        answers = await runtime.predict(rows_of_tensors(call.inputs, model.columns))
+        output = output_tensor(name_of_output, answers)
+        return _json(InferenceResponse(name, model.version, [output], call.id, call.parameters))
+
+    async def predict(request: Request) -> Response:
+        records = msgspec.json.decode(await _body(request, settings), type=list[dict[str, Any]])
+        model = runtime.model
+        answers = await runtime.predict(rows_of_records(records, model.columns))
+        return _json(Predictions(name, model.version, answers.tolist()))
+
+    async def metrics(request: Request) -> Response:
+        return Response(telemetry.metrics(), media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(request: Request) -> Response:
+        return _json(document(name))
+
+    def checked(endpoint: Endpoint) -> Endpoint:
+        """Answer 404 where the path names another model or version than the one served."""
+
+        @functools.wraps(endpoint)
+        async def answer(request: Request) -> Response:
+            served = runtime.model.version
+            asked = request.path_params["name"], request.path_params.get("version", served)
+            if asked != (name, served):
+                complaint = f"Model {asked[0]!r} version {asked[1]} is not served here; {name!r} version {served} is."
+                raise UnknownModelError(complaint)
+            return await endpoint(request)
+
+        return answer
 
     def model_routes(path: str) -> list[Route]:
         return [
-            Route(path, _of(model, model_metadata)),
-            Route(f"{path}/ready", _of(model, model_ready)),
-            Route(f"{path}/infer", _of(model, infer), methods=["POST"]),
+            Route(f"{path}/infer", checked(infer), methods=["POST"]),
+            Route(f"{path}/ready", checked(model_ready)),
+            Route(path, checked(model_metadata)),
         ]
 
-    return Starlette(
+    app = Starlette(
         routes=[
+            *model_routes("/v2/models/{name}"),
+            *model_routes("/v2/models/{name}/versions/{version}"),
+            Route("/predict", predict, methods=["POST"]),
             Route("/v2", server_metadata),
             Route("/v2/health/live", live),
             Route("/v2/health/ready", ready),
-            *model_routes("/v2/models/{name}"),
-            *model_routes("/v2/models/{name}/versions/{version}"),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
         ],
-        exception_handlers={RequestError: _bad_request, msgspec.DecodeError: _bad_request, HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_error, Refusal: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
+        lifespan=runtime.lifespan,
     )
+    return telemetry.traced(telemetry.Telemetry(app, runtime), name)
 
 
-def _of(model: ServedModel, endpoint: Endpoint) -> Endpoint:
-    """Answer 404 where the path names another model or version than the one served."""
-
-    async def checked(request: Request) -> Response:
-        name, asked = request.path_params["name"], request.path_params.get("version", model.version)
-        if (name, asked) != (model.name, model.version):
-            served = f"{model.name!r} version {model.version} is"
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"Model {name!r} version {asked} is not served here; {served}.")
-        return await endpoint(request)
-
-    return checked
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            limit = f"The body is larger than {LARGEST_BODY} bytes; send fewer rows."
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def _body(request: Request, settings: Settings) -> bytes:
+    """Return the body, unless it is too large or too slow in coming."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(settings.serve_timeout_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > settings.serve_max_bytes:
+                    raise LargeBodyError(f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows.")
+    except TimeoutError:
+        raise SlowBodyError(f"The body took longer than {settings.serve_timeout_seconds} seconds to come.") from None
+    return bytes(body)
 
 
-def _json(content: object, status: int = HTTPStatus.OK) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101  what the handler is registered for
+    headers = {"retry-after": "1"} if error.status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return _json(ErrorMessage(str(error)), error.status, headers)
 
 
-async def _bad_request(request: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+async def _bad_json(request: Request, error: Exception) -> Response:
+    return _json(ErrorMessage(f"The body is no such request: {error}."), HTTPStatus.BAD_REQUEST)
 
 
-async def _http_error(request: Request, error: Any) -> Response:
-    return _json({"error": error.detail}, error.status_code)
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  what the handler is registered for
+    return _json(ErrorMessage(error.detail), error.status_code, dict(error.headers or {}))
+
+
+def _json(content: object, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -5,7 +5,7 @@ import msgspec
 import pandas as pd
 
 from ..errors import ServingError
-from .protocol import InferenceRequest, InferenceResponse, encode
+from .protocol import InferenceRequest, InferenceResponse, input_tensors
 
 TIMEOUT_SECONDS = 10
 
@@ -16,11 +16,10 @@ def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
     Raises:
         ServingError: there is no server, or it refuses.
     """
-    tensors = [encode(str(name), column.to_numpy()) for name, column in rows.items()]
     try:
         answer = httpx2.post(
             f"{address}/v2/models/{model_name}/infer",
-            content=msgspec.json.encode(InferenceRequest(tensors)),
+            content=msgspec.json.encode(InferenceRequest(input_tensors(rows))),
             headers={"Content-Type": "application/json"},
             timeout=TIMEOUT_SECONDS,
         )

@@ -1,67 +1,104 @@
-"""Loads the model that the server answers with."""
+"""Finds and loads the model that the server answers with."""
 
 import re
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-import pandas as pd
+import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, load_model
+from mlflow.types import DataType
 from numpy.typing import NDArray
 
 from ..errors import ServingError
 from ..settings import Settings
-from .protocol import ModelMetadata, TensorMetadata, column_tensors
+from .columns import Columns, Rows, TensorMetadata, tensors_of
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
-UNREGISTERED = "unregistered"
+ORIGIN = "registered_model_meta"
+"""The file in which MLflow notes the version that a downloaded model is."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded model, with the name and version it is served by."""
+    """A loaded model, with the version it is served by."""
 
-    name: str
     version: str
-    inputs: list[TensorMetadata]
+    columns: Columns
     outputs: list[TensorMetadata]
-    predictor: PyFuncModel
+    predict: Callable[[Rows], NDArray[Any]]
+    """Return one answer for each row."""
 
-    def predict(self, rows: pd.DataFrame) -> NDArray[Any]:
-        """Return one answer for each row."""
-        return np.asarray(self.predictor.predict(rows))
 
-    @property
-    def metadata(self) -> ModelMetadata:
-        """What clients are told about the model."""
-        return ModelMetadata(self.name, [self.version], "mlflow", self.inputs, self.outputs)
+def resolve(settings: Settings) -> str:
+    """Return the address of the model to serve. An alias becomes a version here, once, and stays that version.
+
+    Raises:
+        ServingError: no such model.
+    """
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    registered = REGISTERED.fullmatch(settings.served_model_uri)
+    if not registered or registered["version"]:
+        return settings.served_model_uri
+    try:
+        version = MlflowClient().get_model_version_by_alias(registered["name"], registered["alias"]).version
+    except MlflowException as error:
+        raise _unloadable(settings, error) from error
+    return f"models:/{registered['name']}/{version}"
 
 
 def load(settings: Settings) -> ServedModel:
-    """Load the model that the settings name. An alias becomes a version here, once, and stays that version.
+    """Load the model that the settings name.
 
     Raises:
-        ServingError: no such model, or one without a signature.
+        ServingError: it cannot be loaded, or has no signature.
     """
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    uri, version = settings.served_model_uri, UNREGISTERED
+    uri = resolve(settings)
     try:
-        if registered := REGISTERED.fullmatch(uri):
-            version = registered["version"] or _resolve(registered["name"], registered["alias"])
-            uri = f"models:/{registered['name']}/{version}"
-        predictor = load_model(uri)
-    except (MlflowException, OSError) as error:
-        hint = "Run `make run` to train and promote one." if settings.model_uri is None else "Check MODEL_URI."
-        raise ServingError(f"The model {uri!r} cannot be loaded: {error}. {hint}") from error
-    signature = predictor.metadata.signature
-    if signature is None or signature.outputs is None:
+        model = load_model(uri)
+    except Exception as error:  # what a model's own library raises is unforeseeable
+        raise _unloadable(settings, error) from error
+    signature = model.metadata.signature
+    if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
-    inputs, outputs = column_tensors(signature.inputs), column_tensors(signature.outputs)
-    return ServedModel(settings.model_name, version, inputs, outputs, predictor)
+    dates = frozenset(column.name for column in signature.inputs.inputs if column.type == DataType.datetime)
+    columns = Columns(tensors_of(signature.inputs), dates)
+    outputs = tensors_of(signature.outputs)
+    if by_matrix := _matrix_predictor(model, columns):
+        return ServedModel(_version(uri, model), replace(columns, as_matrix=True), outputs, by_matrix)
+    return ServedModel(_version(uri, model), columns, outputs, lambda rows: np.asarray(model.predict(rows)))
 
 
-def _resolve(name: str, alias: str) -> str:
-    return str(MlflowClient().get_model_version_by_alias(name, alias).version)
+def _matrix_predictor(model: PyFuncModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:
+    """Return the `predict` of a scikit-learn model if it answers a matrix as it answers a DataFrame."""
+    if "sklearn" not in model.metadata.flavors or not columns.numeric or model.input_example is None:
+        return None
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
+    example = model.input_example[[tensor.name for tensor in columns.tensors]]
+    predict: Callable[[Rows], NDArray[Any]] = model.get_raw_model().predict  # type: ignore[no-untyped-call]
+    try:
+        same = np.array_equal(predict(example.to_numpy()), np.asarray(model.predict(example)))
+    except ValueError:  # it selects columns by name
+        return None
+    return predict if same else None
+
+
+def _version(uri: str, model: PyFuncModel) -> str:
+    """Return the version in the registry, or the model's own id where it did not come from there."""
+    if registered := REGISTERED.fullmatch(uri):
+        return registered["version"]
+    origin = Path(uri.removeprefix("file://")) / ORIGIN
+    if origin.is_file():
+        return str(yaml.safe_load(origin.read_text())["model_version"])
+    return str(model.metadata.model_id)
+
+
+def _unloadable(settings: Settings, error: Exception) -> ServingError:
+    hint = "Run `make run` to train and promote one." if settings.model_uri is None else "Check MODEL_URI."
+    return ServingError(f"The model {settings.served_model_uri!r} cannot be loaded: {error}. {hint}")

@@ -6,31 +6,14 @@ The protocol: https://github.com/kserve/open-inference-protocol/blob/main/specif
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
-from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
-NUMPY_TYPES = {
-    "BOOL": np.bool_,
-    "INT32": np.int32,
-    "INT64": np.int64,
-    "FP32": np.float32,
-    "FP64": np.float64,
-    "BYTES": np.object_,
-}
-SIGNATURE_TYPES: dict[Any, str] = {
-    DataType.boolean: "BOOL",
-    DataType.integer: "INT32",
-    DataType.long: "INT64",
-    DataType.float: "FP32",
-    DataType.double: "FP64",
-    DataType.string: "BYTES",
-}
+from .columns import NUMPY_TYPES, Columns, Rows, TensorMetadata, array_of, cast
+from .refusals import RequestError
 
-
-class RequestError(Exception):
-    """The client's request cannot be answered; the message names the input and what was expected."""
+MATRIX = 2
+"""The number of a matrix's dimensions."""
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
@@ -43,30 +26,38 @@ class Tensor(msgspec.Struct, omit_defaults=True):
     parameters: dict[str, Any] | None = None
 
 
-class InferenceRequest(msgspec.Struct):
+class RequestedOutput(msgspec.Struct):
+    """An output that the client asks for; without any, it gets all."""
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class InferenceRequest(msgspec.Struct, omit_defaults=True):
     """The body of a call of `infer`."""
 
     inputs: list[Tensor]
     id: str | None = None
     parameters: dict[str, Any] | None = None
-    outputs: list[dict[str, Any]] | None = None
+    outputs: list[RequestedOutput] | None = None
 
 
 class InferenceResponse(msgspec.Struct, omit_defaults=True):
-    """The answer to a call of `infer`."""
+    """The answer to a call of `infer`; `id` and `parameters` are the request's."""
 
     model_name: str
     model_version: str
     outputs: list[Tensor]
     id: str | None = None
+    parameters: dict[str, Any] | None = None
 
 
-class TensorMetadata(msgspec.Struct):
-    """What a tensor must look like; -1 stands for any length."""
+class Predictions(msgspec.Struct):
+    """The answer to a call of `predict`: one prediction for each record, in their order."""
 
-    name: str
-    datatype: str
-    shape: list[int]
+    model_name: str
+    model_version: str
+    predictions: list[Any]
 
 
 class ModelMetadata(msgspec.Struct):
@@ -79,38 +70,54 @@ class ModelMetadata(msgspec.Struct):
     outputs: list[TensorMetadata]
 
 
-def column_tensors(schema: Schema) -> list[TensorMetadata]:
-    """Return one tensor of shape [-1] for each column of a model's inputs or outputs."""
-    return [TensorMetadata(str(column.name), SIGNATURE_TYPES[column.type], [-1]) for column in schema.inputs]
+class ErrorMessage(msgspec.Struct):
+    """What every refusal says."""
+
+    error: str
 
 
-def decode(tensors: list[Tensor], columns: list[TensorMetadata]) -> pd.DataFrame:
+def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
     """Return one row per entry, from a tensor for each column or from one matrix [rows, columns].
 
     Raises:
         RequestError: a tensor is missing, unknown, or of the wrong datatype or shape.
     """
-    if len(tensors) == 1 and len(tensors[0].shape) == 2:
-        return _decode_matrix(tensors[0], columns)
+    if len(tensors) == 1 and len(tensors[0].shape) == MATRIX and tensors[0].name not in columns.names:
+        return columns.rows_of_matrix(tensors[0].name, _array(tensors[0]))
     given = {tensor.name: tensor for tensor in tensors}
-    expected = [column.name for column in columns]
-    for name in expected:
-        if name not in given:
-            raise RequestError(f"Input {name!r} is missing; expected {', '.join(expected)}, or one matrix.")
-    for name in given:
-        if name not in expected:
-            raise RequestError(f"Input {name!r} is unknown; expected {', '.join(expected)}, or one matrix.")
-    rows = tensors[0].shape[0] if tensors[0].shape else 0
-    arrays: dict[str, NDArray[Any]] = {}
-    for column in columns:
-        tensor = given[column.name]
-        if tensor.shape not in ([rows], [rows, 1]):
-            raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{rows}], as the first has.")
-        arrays[column.name] = _array(tensor).reshape(rows).astype(NUMPY_TYPES[column.datatype])
-    return pd.DataFrame(arrays)
+    if len(given) < len(tensors):
+        raise RequestError("An input is named twice; send each column once.")
+    columns.check_names(given)
+    size = tensors[0].shape[0] if tensors[0].shape else 0
+    for tensor in tensors:
+        if tensor.shape not in ([size], [size, 1]):
+            raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{size}], as the first has.")
+    return columns.rows({name: _array(tensor).reshape(size) for name, tensor in given.items()})
 
 
-def encode(name: str, answers: NDArray[Any]) -> Tensor:
+def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
+    """Return one row per record, in which `null` stands for a missing number.
+
+    Raises:
+        RequestError: a record lacks a column, has an unknown one, or a value of the wrong type.
+    """
+    for record in records:
+        columns.check_names(record)
+    values = {name: array_of([record[name] for record in records], name) for name in columns.names}
+    for name, array in values.items():
+        if array.ndim != 1:
+            raise RequestError(f"Input {name!r} holds a list; expected one value in each record.")
+    return columns.rows(values)
+
+
+def check_outputs(asked: list[RequestedOutput] | None, name: str) -> None:
+    """Raise a RequestError if another output is asked for than the one there is."""
+    for output in asked or []:
+        if output.name != name:
+            raise RequestError(f"Output {output.name!r} is unknown; expected {name}.")
+
+
+def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
     """Return the model's answers, one for each row, as a tensor.
 
     Raises:
@@ -122,11 +129,9 @@ def encode(name: str, answers: NDArray[Any]) -> Tensor:
     raise TypeError(f"The model answers with {answers.dtype}, which the protocol cannot carry.")
 
 
-def _decode_matrix(tensor: Tensor, columns: list[TensorMetadata]) -> pd.DataFrame:
-    if tensor.shape[1] != len(columns):
-        raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; expected [rows, {len(columns)}].")
-    frame = pd.DataFrame(_array(tensor), columns=[column.name for column in columns])
-    return frame.astype({column.name: NUMPY_TYPES[column.datatype] for column in columns})
+def input_tensors(rows: pd.DataFrame) -> list[Tensor]:
+    """Return one tensor for each column."""
+    return [output_tensor(str(name), column.to_numpy()) for name, column in rows.items()]
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
@@ -134,9 +139,12 @@ def _array(tensor: Tensor) -> NDArray[Any]:
         raise RequestError(
             f"Input {tensor.name!r} has datatype {tensor.datatype!r}; expected one of {', '.join(NUMPY_TYPES)}."
         )
+    if min(tensor.shape, default=0) < 0:
+        raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; no length is below 0.")
+    array = cast(array_of(tensor.data, tensor.name), tensor.datatype, tensor.name)
     try:
-        return np.array(tensor.data, dtype=NUMPY_TYPES[tensor.datatype]).reshape(tensor.shape)
-    except (TypeError, ValueError, OverflowError) as error:
+        return array.reshape(tensor.shape)
+    except ValueError:
         raise RequestError(
-            f"Input {tensor.name!r} does not hold {tensor.datatype} data of shape {tensor.shape}: {error}."
+            f"Input {tensor.name!r} has shape {tensor.shape}, which its {array.size} values do not fill."
         ) from None

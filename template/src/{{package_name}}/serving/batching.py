@@ -1,0 +1,108 @@
+"""Runs the model off the event loop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .columns import Rows
+from .refusals import OverloadError, SlowModelError
+
+MOST_ROWS_TOGETHER = 1_000
+
+
+class _Job(NamedTuple):
+    rows: Rows
+    answer: "asyncio.Future[NDArray[Any]]"
+
+
+class Batcher:
+    """One thread that predicts. Whatever waits when it becomes free goes to the model in one call.
+
+    A call of the model costs much the same for one row as for a hundred, so a busy server answers several requests in
+    the time of one, and an idle one answers at once. The model must treat each row by itself.
+    """
+
+    def __init__(self, predict: Callable[[Rows], NDArray[Any]], most_waiting: int, seconds: float) -> None:
+        """Start to work; call this from the event loop.
+
+        Args:
+            predict: returns one answer for each row.
+            most_waiting: how many requests may wait at a time.
+            seconds: how long each may wait.
+        """
+        self._predict = predict
+        self._most_waiting, self._seconds = most_waiting, seconds
+        self._jobs: deque[_Job] = deque()
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "predict")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._work())
+
+    async def predict(self, rows: Rows) -> NDArray[Any]:
+        """Return one answer for each row.
+
+        Raises:
+            OverloadError: `most_waiting` requests wait already.
+            SlowModelError: it took longer than `seconds`.
+        """
+        if len(self._jobs) >= self._most_waiting:
+            raise OverloadError(f"{len(self._jobs)} requests wait already; try again.")
+        answer: asyncio.Future[NDArray[Any]] = self._loop.create_future()
+        self._jobs.append(_Job(rows, answer))
+        self._arrived.set()
+        timer = self._loop.call_later(self._seconds, self._give_up, answer)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Stop working."""
+        self._task.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            jobs = self._next_jobs()
+            outcomes = await self._loop.run_in_executor(self._thread, self._outcomes, jobs)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if job.answer.done():
+                    continue  # its client gave up
+                if isinstance(outcome, Exception):
+                    job.answer.set_exception(outcome)
+                else:
+                    job.answer.set_result(outcome)
+
+    def _next_jobs(self) -> list[_Job]:
+        jobs, size = [self._jobs.popleft()], 0
+        while self._jobs and (size := size + len(jobs[-1].rows)) < MOST_ROWS_TOGETHER:
+            jobs.append(self._jobs.popleft())
+        if not self._jobs:
+            self._arrived.clear()
+        return jobs
+
+    def _outcomes(self, jobs: list[_Job]) -> list[NDArray[Any] | Exception]:
+        """Return what each job gets. Where one of several makes the model fail, each is tried by itself."""
+        try:
+            answers = self._predict(_together([job.rows for job in jobs]))
+        except Exception as error:
+            return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job])]
+        return list(np.split(answers, np.cumsum([len(job.rows) for job in jobs])[:-1]))
+
+    def _give_up(self, answer: "asyncio.Future[NDArray[Any]]") -> None:
+        if not answer.done():
+            answer.set_exception(SlowModelError(f"The model took longer than {self._seconds} seconds; try again."))
+
+
+def _together(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    frames = [part for part in parts if isinstance(part, pd.DataFrame)]
+    return pd.concat(frames, ignore_index=True) if frames else np.concatenate(parts)

@@ -1,0 +1,154 @@
+"""The columns that a model takes, and how values from a request become its rows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import NoneType
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+from mlflow.types import DataType, Schema
+from numpy.typing import NDArray
+
+from ..errors import ServingError
+from .refusals import RequestError
+
+Rows = NDArray[Any] | pd.DataFrame
+"""Rows for the model: a matrix [rows, columns] of numbers where it takes one, else a DataFrame."""
+
+NUMPY_TYPES: dict[str, type[np.generic]] = {
+    "BOOL": np.bool_,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "FP32": np.float32,
+    "FP64": np.float64,
+    "BYTES": np.object_,
+}
+ACCEPTED_KINDS = {"BOOL": "b", "INT32": "iuf", "INT64": "iuf", "FP32": "iuf", "FP64": "iuf", "BYTES": "O"}
+"""NumPy's kinds of values that a datatype takes, as long as no value changes: 3.0 is an INT64, 3.5 is not."""
+SIGNATURE_TYPES: dict[Any, str] = {
+    DataType.boolean: "BOOL",
+    DataType.integer: "INT32",
+    DataType.long: "INT64",
+    DataType.float: "FP32",
+    DataType.double: "FP64",
+    DataType.string: "BYTES",
+    DataType.datetime: "BYTES",  # as ISO 8601: the protocol has no dates
+}
+
+
+class TensorMetadata(msgspec.Struct):
+    """What a tensor must look like; -1 stands for any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+def tensors_of(schema: Schema) -> list[TensorMetadata]:
+    """Return one tensor of shape [-1] for each column of a model's inputs or outputs.
+
+    Raises:
+        ServingError: the protocol cannot carry a column.
+    """
+    for column in schema.inputs:
+        if column.type not in SIGNATURE_TYPES:
+            raise ServingError(f"Column {column.name!r} is {column.type}, which the protocol cannot carry; drop it.")
+    return [TensorMetadata(str(column.name), SIGNATURE_TYPES[column.type], [-1]) for column in schema.inputs]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The model's inputs in their order; `dates` are those that arrive as ISO 8601."""
+
+    tensors: list[TensorMetadata]
+    dates: frozenset[str] = frozenset()
+    as_matrix: bool = False
+    """Whether the model takes a matrix, which is many times faster to make than a DataFrame."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The columns' names."""
+        return frozenset(tensor.name for tensor in self.tensors)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every column holds numbers, so that a matrix can hold them all."""
+        return all(tensor.datatype[:2] in {"IN", "FP"} for tensor in self.tensors)
+
+    def check_names(self, given: Collection[str]) -> None:
+        """Raise a RequestError unless exactly the columns are given, in whatever order."""
+        expected = ", ".join(tensor.name for tensor in self.tensors)
+        for tensor in self.tensors:
+            if tensor.name not in given:
+                raise RequestError(f"Input {tensor.name!r} is missing; expected {expected}.")
+        for name in given:
+            if name not in self.names:
+                raise RequestError(f"Input {name!r} is unknown; expected {expected}.")
+
+    def rows(self, values: Mapping[str, NDArray[Any]]) -> Rows:
+        """Return the rows that have these values, one array of equal length for each column.
+
+        Raises:
+            RequestError: values of another type than the column's.
+        """
+        arrays = {tensor.name: cast(values[tensor.name], tensor.datatype, tensor.name) for tensor in self.tensors}
+        if self.as_matrix:
+            return np.column_stack(list(arrays.values()))
+        for name in self.dates:
+            try:
+                arrays[name] = np.array(pd.to_datetime(arrays[name], format="ISO8601"))
+            except ValueError as error:
+                raise RequestError(f"Input {name!r} holds no ISO 8601 dates: {error}.") from None
+        return pd.DataFrame(arrays)
+
+    def rows_of_matrix(self, name: str, matrix: NDArray[Any]) -> Rows:
+        """Return the rows of a matrix whose columns are in the model's order."""
+        if matrix.shape[1] != len(self.tensors):
+            shape = list(matrix.shape)
+            raise RequestError(f"Input {name!r} has shape {shape}; expected [rows, {len(self.tensors)}].")
+        if self.as_matrix and {tensor.datatype for tensor in self.tensors} == {"FP64"}:
+            return cast(matrix, "FP64", name)
+        return self.rows({tensor.name: matrix[:, place] for place, tensor in enumerate(self.tensors)})
+
+
+def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:
+    """Return JSON values as an array of booleans, integers, floats or texts; `null` is a missing number.
+
+    Raises:
+        RequestError: they are ragged, or of several kinds.
+    """
+    try:
+        array = np.array(values)
+        if array.dtype.kind in "biuf":
+            return array
+        array = np.array(values, dtype=np.object_)
+        types = {type(value) for value in array.flat}
+        if types <= {int, float, NoneType}:
+            return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RequestError(f"Input {name!r} holds no plain array: {error}.") from None
+    if types <= {str, NoneType}:
+        return array
+    kinds = ", ".join(sorted(kind.__name__ for kind in types))
+    raise RequestError(f"Input {name!r} mixes values of several kinds: {kinds}.")
+
+
+def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
+    """Return the array as `datatype`, one of `NUMPY_TYPES`.
+
+    Raises:
+        RequestError: that would change a value.
+    """
+    if array.dtype == NUMPY_TYPES[datatype]:
+        return array
+    if array.dtype.kind not in ACCEPTED_KINDS[datatype]:
+        raise RequestError(f"Input {name!r} does not hold {datatype} data: it has {array.dtype} values.")
+    with np.errstate(invalid="ignore", over="ignore"):
+        converted = array.astype(NUMPY_TYPES[datatype])
+    same = np.isfinite(converted) == np.isfinite(array) if datatype[:2] == "FP" else converted == array
+    if not same.all():
+        raise RequestError(f"Input {name!r} does not hold {datatype} data: {array[~same].flat[0]} is not one.")
+    return converted

@@ -1,0 +1,56 @@
+"""Runs the model server until it is told to stop."""
+
+import os
+import sys
+import tempfile
+from contextlib import suppress
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from ..settings import Settings
+from .model import resolve
+from .runtime import STARTUP_FAILURE
+from .telemetry import configure_logging
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the proxies in front keep idle connections, so that it is never the server that closes one in use."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve the model that the settings name, in as many processes as they say.
+
+    Raises:
+        ServingError: no such model.
+    """
+    os.environ["MODEL_URI"] = resolve(settings)  # every process serves the version that an alias means now
+    with tempfile.TemporaryDirectory() as metrics:
+        if settings.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where the processes add their counts up
+        config = uvicorn.Config(
+            f"{__package__}.app:create_app",
+            factory=True,
+            host=settings.serve_host,
+            port=settings.serve_port,
+            workers=settings.workers,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.serve_timeout_seconds,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,  # nothing here depends on who asks
+        )
+        with suppress(KeyboardInterrupt):
+            if settings.workers > 1:
+                _run_several(config)
+            else:
+                uvicorn.Server(config).run()
+
+
+def _run_several(config: uvicorn.Config) -> None:
+    """Run the processes. Where one has no model, the exit code says so, as it does not with `uvicorn.run`."""
+    configure_logging()
+    supervisor = Multiprocess(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
