@@ -1,0 +1,51 @@
+"""Builds the images of a generated project and asks Docker about them."""
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+from tests.local.projects import Project
+from tests.running import give_up, run
+
+BUILD = "--network host --progress plain"
+
+
+def require_docker() -> None:
+    """Skip on a laptop where no Docker engine answers, and fail in CI."""
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return
+    give_up("no Docker engine answers")
+
+
+def build(project: Project, target: str) -> str:
+    """Build an image of a project whose lock is there, and return its tag."""
+    make_image(project, target)
+    return tag(project, target)
+
+
+def make_image(project: Project, target: str) -> str:
+    """Build an image and return what the build printed."""
+    # Docker before version 23 has to be asked for BuildKit.
+    return project.make(f"image-{target}", BUILD_OPTIONS=BUILD, DOCKER_BUILDKIT="1")
+
+
+def tag(project: Project, target: str) -> str:
+    """Return the tag that the project's Makefile gives an image."""
+    printed = project.make(f"--dry-run image-{target}")
+    return printed.split("--tag ")[1].split()[0]
+
+
+def inspect(image: str) -> Any:
+    """Return an image's configuration."""
+    return json.loads(docker("image", "inspect", "--format", "{{json .Config}}", image))
+
+
+def docker(*arguments: str) -> str:
+    """Run a Docker command that must succeed, and return its output without the final newline."""
+    return run("docker", *arguments).strip()
+
+
+def in_image(image: str, script: str) -> str:
+    """Return the output of a shell script that must succeed in an image."""
+    return docker("run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
