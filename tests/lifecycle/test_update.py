@@ -7,7 +7,7 @@ import pytest
 import yaml
 from copier import run_copy, run_update
 
-from tests.conftest import commit_all, run
+from tests.running import commit_all, run
 
 EDIT = '\n\ndef our_own() -> str:\n    """Return what the team added."""\n    return "kept"\n'
 NEWER = "# A line of a later template.\n"
@@ -60,11 +60,12 @@ def test_update_can_switch_an_answer(edited: Path) -> None:
     assert not (edited / ".github").exists()
 
 
-def test_files_of_the_team_are_left_alone(edited: Path) -> None:
-    changelog = edited / "CHANGELOG.md"
-    changelog.write_text("# Ours\n")
-    commit_all(edited, "Write our changelog")
+@pytest.mark.parametrize("path", ["CHANGELOG.md", "deploy/serving/overlays/production/release/kustomization.yaml"])
+def test_files_of_the_team_are_left_alone(path: str, edited: Path) -> None:
+    file = edited / path
+    file.write_text("# Ours\n")
+    commit_all(edited, "Write a file of our own")
 
     update(edited)
 
-    assert changelog.read_text() == "# Ours\n"
+    assert file.read_text() == "# Ours\n"

@@ -7,17 +7,34 @@ import pytest
 import yaml
 from copier import run_copy
 
-from tests.conftest import ROOT, Render
+from tests.conftest import Render
+from tests.running import ROOT
 
 PRESETS = ["minimal", "standard", "full", "custom"]
+SHARED = {
+    "image_registry": "",
+    "platform": "standalone",
+    "namespace": "wine-cultivars",
+    "gitops": False,
+    "framework": "sklearn",
+}
 CHOSEN = {
-    "minimal": {"image_registry": "", "ci": "none", "framework": "sklearn", "notebooks": False},
-    "standard": {"image_registry": "", "ci": "github", "framework": "sklearn", "notebooks": False},
-    "full": {"image_registry": "", "ci": "github", "framework": "sklearn", "notebooks": True},
-    "custom": {"image_registry": "", "ci": "github", "framework": "sklearn", "notebooks": False},
+    "minimal": SHARED | {"serving": "none", "ci": "none", "notebooks": False},
+    "standard": SHARED | {"serving": "kserve", "ci": "github", "notebooks": False},
+    "full": SHARED | {"serving": "kserve", "ci": "github", "notebooks": True},
+    "custom": SHARED | {"serving": "kserve", "ci": "github", "notebooks": False},
 }
 # One value of each detail that no preset chooses, or that one preset does not.
-GIVEN = {"image_registry": "ghcr.io/acme", "ci": "gitlab", "framework": "xgboost", "notebooks": True}
+GIVEN = {
+    "image_registry": "ghcr.io/acme",
+    "serving": "seldon",
+    "platform": "kubeflow",
+    "namespace": "ml",
+    "gitops": True,
+    "ci": "gitlab",
+    "framework": "xgboost",
+    "notebooks": True,
+}
 
 QUESTIONS = {
     name: question

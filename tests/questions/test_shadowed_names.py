@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.conftest import ROOT, Render
+from tests.conftest import Render
+from tests.running import ROOT
 
 LISTED = re.findall(r'set shadowed = "(.*?)"', (ROOT / "questions" / "validators.jinja").read_text(), re.DOTALL)[
     0
@@ -19,6 +20,9 @@ IMPORTABLE = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
 # Distributions that are imported by another name than their own, or not at all.
 IMPORTED_AS = {
     "kfp-pipeline-spec": "kfp",
+    "mlflow-skinny": "mlflow",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "opentelemetry-instrumentation-asgi": "opentelemetry",
     "pandas-stubs": "pandas",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",

@@ -12,12 +12,19 @@ import pexpect
 import pytest
 import yaml
 
-from tests.conftest import ROOT, run
+from tests.running import ROOT, run
 
 SECONDS = 60
 IDENTITY = ["What people call", "Names the repository", "The Python package", "One sentence", "The person or team"]
 IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
-DETAILS = ["Where the project's image", "The service that checks", "The library of the first model", "A notebook"]
+DETAILS = ["Where the project's image", "What runs the model server", "The platform that the cluster runs"]
+DETAILS += [
+    "The Kubernetes namespaces",
+    "The rollout commands commit",
+    "The service that checks",
+    "The library of the first model",
+    "A notebook",
+]
 WRITTEN = "The README goes on from there."
 
 Session: TypeAlias = "pexpect.spawn[str]"

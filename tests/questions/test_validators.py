@@ -22,6 +22,7 @@ BAD_NAMES = [
     ("", "'' is no DNS-1123 label"),
     ("wine--cultivars", "'wine--cultivars' has two hyphens in a row; use one"),
     ("w" * 31, "'w{31}' has 31 characters; at most 30 leave Kubernetes room"),
+    ("null", "'null' is no text in YAML; choose another name"),
     ("class", "'class' is a Python keyword"),
     ("match", "'match' is a Python keyword"),
     ("json", "'json' is .* a standard-library module"),
@@ -111,7 +112,19 @@ GOOD_REGISTRIES = [
     "europe-west4-docker.pkg.dev/acme-1/ml_images",
     "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
 ]
+BAD_NAMESPACES = [
+    ("Wine", "'Wine' is no DNS-1123 label; use lower-case letters, digits and hyphens"),
+    ("wine_cultivars", "'wine_cultivars' is no DNS-1123 label"),
+    ("wine.cultivars", "'wine.cultivars' is no DNS-1123 label"),
+    ("-wine", "'-wine' is no DNS-1123 label"),
+    ("wine-", "'wine-' is no DNS-1123 label"),
+    ("wine\n", "'wine\n' is no DNS-1123 label"),
+    ("", "'' is no DNS-1123 label"),
+    ("w" * 31, "'w{31}' has 31 characters; at most 30 leave room for an environment"),
+]
 BAD_CHOICES = [
+    ("serving", "bentoml"),
+    ("platform", "openshift"),
     ("license", "GPL-3.0"),
     ("license", "mit"),
     ("framework", "pytorch"),
@@ -141,6 +154,17 @@ def test_bad_repository_name_is_refused(name: str, message: str, render: Render,
 @pytest.mark.parametrize("name", ["w", "wine", "wine-3", "a1-b2-c3", "w" * 30, "classes", "json-lines"])
 def test_good_repository_name_is_taken(name: str, render: Render) -> None:
     assert tomllib.loads((render(repository_name=name) / "pyproject.toml").read_text())["project"]["name"] == name
+
+
+@pytest.mark.parametrize(("name", "message"), numbered(BAD_NAMESPACES))
+def test_bad_namespace_is_refused(name: str, message: str, render: Render, tmp_path: Path) -> None:
+    refuses(render, tmp_path, f"'namespace': {message}", namespace=name)
+
+
+@pytest.mark.parametrize("name", ["w", "3wines", "wine--3", "w" * 30])
+def test_good_namespace_begins_those_of_the_environments(name: str, render: Render) -> None:
+    overlay = render(namespace=name) / "deploy/serving/overlays/staging/kustomization.yaml"
+    assert f"namespace: {name}-staging\n" in overlay.read_text()
 
 
 @pytest.mark.parametrize(("name", "message"), numbered(BAD_PACKAGES))

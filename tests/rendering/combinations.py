@@ -28,6 +28,7 @@ TEXTS: dict[str, list[str]] = {
         'Zoë\'s "best" model: 100% #1, a & b',
     ],
     "author_name": ["ML Team", 'O\'Neil "Ω"'],
+    "namespace": ["wine-cultivars", "0", "abcdefghij-klmnopqrst-uvwxyz12"],
     "image_registry": ["", "localhost:5001", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/data-science"],
 }
 

@@ -21,14 +21,21 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("python_version", "3.13"): r"(?i)python.*3\.13",
     ("ci", "github"): r"(^|[^\w.])\.github\b|GitHub Actions|github\.ref|(?i:dependabot)",
     ("ci", "gitlab"): r"(?i)gitlab|renovate",
+    ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
+    ("serving", "seldon"): r"(?i)seldon",
+    ("platform", "standalone"): r"HTTPRoute|deploymentMode: Standard",
+    ("platform", "kubeflow"): r"(?i)knative",
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
+    ("gitops", True): r"(?i)controller|git_?commit\b.*title|would be committed",
     ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
 }
 # These leave nothing to look for: they add nothing of their own.
 SILENT: set[tuple[str, Any]] = {
     ("ci", "none"),
+    ("serving", "none"),
+    ("gitops", False),
     ("notebooks", False),
     ("python_version", "3.11"),  # the oldest that is allowed, so every repository names it
 }

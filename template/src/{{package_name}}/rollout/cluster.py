@@ -1,0 +1,131 @@
+"""What rollouts ask of kubectl, in one namespace of the current context."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+import yaml
+
+from ..errors import RolloutError
+
+Object = dict[str, Any]
+"""A Kubernetes object, or a part of one."""
+
+HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
+"""Why a container waits, where waiting longer rarely helps."""
+FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
+OWNED = f"--field-manager={__package__.partition('.')[0]}"
+"""Marks the fields that are ours, so that a later apply takes away those that we no longer set."""
+CHANGES = 1
+"""The exit code by which `kubectl diff` says that it found differences."""
+
+
+def render(overlay: Path) -> list[Object]:
+    """Return the objects of a kustomize overlay."""
+    return [found for found in yaml.safe_load_all(_kubectl("kustomize", str(overlay))) if found]
+
+
+class Cluster:
+    """The namespace that an overlay deploys to, in kubectl's current context."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.context = _kubectl("config", "current-context").strip()
+
+    def __str__(self) -> str:
+        """Return where it is, for a person to check."""
+        return f"Namespace {self.namespace} of {self.context}"
+
+    def diff(self, overlay: Path) -> str:
+        """Return what applying an overlay would change, as a diff; where the namespace is new, all that it holds."""
+        if not self.get(f"namespace/{self.namespace}"):
+            return _kubectl("kustomize", str(overlay))
+        return _kubectl("diff", "--server-side", OWNED, "--kustomize", str(overlay), good=(0, CHANGES))
+
+    def apply(self, wanted: list[Object]) -> None:
+        """Apply objects."""
+        _kubectl("apply", "--server-side", OWNED, "--filename=-", text=yaml.safe_dump_all(wanted))
+
+    def delete(self, unwanted: list[Object]) -> None:
+        """Delete objects, those that are there."""
+        _kubectl("delete", "--ignore-not-found", "--filename=-", text=yaml.safe_dump_all(unwanted))
+
+    def get(self, resource: str) -> Object:
+        """Return an object, such as `deployment/name`, or nothing where there is none."""
+        text = _kubectl("get", resource, "--ignore-not-found", "--output=json", f"--namespace={self.namespace}")
+        found: Object = json.loads(text or "{}")
+        return found
+
+    def has(self, wanted: list[Object]) -> bool:
+        """Return whether any of these objects is there."""
+        return any(self.get(f"{found['kind'].lower()}/{found['metadata']['name']}") for found in wanted)
+
+    def trouble(self, name: str, container: Object) -> str:
+        """Return why a pod of the project that is to run `container` cannot start, or nothing."""
+        for pod in self.list("pod", f"app.kubernetes.io/name={name}"):
+            if not any(same_container(found, container) for found in pod["spec"]["containers"]):
+                continue  # one of before
+            for status in pod["status"].get("containerStatuses", []):
+                waiting = status["state"].get("waiting", {})
+                if waiting.get("reason") in HOPELESS:
+                    return f"{pod['metadata']['name']} is in {waiting['reason']}: {waiting.get('message', '')}"
+        return ""
+
+    def list(self, kind: str, selector: str) -> list[Object]:
+        """Return the objects of a kind that have the labels."""
+        text = _kubectl("get", kind, f"--selector={selector}", "--output=json", f"--namespace={self.namespace}")
+        found: list[Object] = json.loads(text)["items"]
+        return found
+
+    @contextmanager
+    def forwarded(self, resource: str) -> Iterator[str]:
+        """Give an address of this machine that leads to `kind/name:port` while the body runs."""
+        target, _, port = resource.rpartition(":")
+        command = ["kubectl", "port-forward", target, f":{port}", f"--namespace={self.namespace}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
+            try:
+                said = cast(IO[str], forwarding.stdout).readline()
+                if not (found := FORWARDING.search(said)):
+                    complaint = cast(IO[str], forwarding.stderr).read().strip()
+                    raise RolloutError(f"{resource} cannot be reached: {complaint}")
+                yield f"http://{found[1]}"
+            finally:
+                forwarding.terminate()
+
+
+def unready_deployment(found: Object, container: Object) -> str:
+    """Return what a Deployment still waits for, or nothing when all its pods run `container` and are available."""
+    if not found:
+        return "a Deployment"
+    spec, status = found["spec"], found.get("status", {})
+    if not same_container(spec["template"]["spec"]["containers"][0], container):
+        return "a Deployment with the change"
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    if status.get("observedGeneration", 0) < found["metadata"]["generation"] or updated < spec["replicas"]:
+        return f"{spec['replicas']} new pods, of which {updated} are there"
+    if status.get("replicas", 0) > updated:
+        return "the old pods to end"
+    return "" if available >= spec["replicas"] else f"{spec['replicas']} pods, of which {available} are ready"
+
+
+def same_container(found: Object, wanted: Object) -> bool:
+    """Return whether a running container is of the image and environment that are wanted."""
+    lists = all(entry in found.get(key, []) for key in ("env", "envFrom") for entry in wanted.get(key, []))
+    return lists and found.get("image") == wanted["image"]
+
+
+def _kubectl(*arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:
+    try:
+        done = subprocess.run(["kubectl", *arguments], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise RolloutError("kubectl is missing; install it: https://kubernetes.io/docs/tasks/tools/") from None
+    if done.returncode not in good:
+        raise RolloutError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
+    if "Warning:" in done.stderr:
+        sys.stderr.write(done.stderr)
+    return done.stdout

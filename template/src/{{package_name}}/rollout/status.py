@@ -1,0 +1,32 @@
+"""Tells what an environment serves."""
+
+from collections import Counter
+
+from rich.table import Table
+
+from .cluster import Cluster, Object, render
+from .release import Overlay
+
+NAMESPACED = "ServiceAccount"
+
+
+def pods_by_version(overlay: Overlay) -> Table:
+    """Return a table of the model server's pods, by variant, version and image."""
+    namespace = next(found["metadata"]["namespace"] for found in render(overlay.folder) if found["kind"] == NAMESPACED)
+    pods = Cluster(namespace).list("pod", f"app.kubernetes.io/name={overlay.read().name}")
+    groups = Counter(_group(pod) for pod in pods)
+    ready = Counter(_group(pod) for pod in pods if _is_ready(pod))
+    table = Table("Variant", "Version", "Pods ready", "Image", box=None, pad_edge=False, title=f"{namespace}")
+    for (variant, version, image), count in sorted(groups.items(), reverse=True):
+        table.add_row(variant, version, f"{ready[variant, version, image]} of {count}", image)
+    return table
+
+
+def _group(pod: Object) -> tuple[str, str, str]:
+    labels = pod["metadata"]["labels"]
+    return labels.get("model-variant", ""), labels.get("model-version", ""), pod["spec"]["containers"][0]["image"]
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
