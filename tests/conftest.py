@@ -1,7 +1,6 @@
 """What every test of the template shares."""
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,9 @@ from typing import Any
 import pytest
 from copier import run_copy
 
-ROOT = Path(__file__).parent.parent
+from tests.local.images import build, require_docker
+from tests.local.projects import Project
+from tests.running import ROOT, commit_all, run
 
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)  # what `make test` tells its children is not meant for the make of a generated project
@@ -45,18 +46,25 @@ def render(template: Path, tmp_path: Path) -> Render:
     return generate
 
 
-def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run a command that must succeed, and return what it printed."""
-    done = subprocess.run(
-        command, cwd=cwd, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
-    return done.stdout
+@pytest.fixture(scope="session")
+def image_project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project that Docker can build, with a trained champion in its MLflow."""
+    require_docker()
+    folder = tmp_path_factory.mktemp("images")
+    run_copy(str(template), folder, data={"python_version": "3.11"}, defaults=True, quiet=True)
+    project = Project(folder)
+    project.make("setup")
+    project.make("run")
+    return project
 
 
-def commit_all(repository: Path, message: str) -> None:
-    """Commit every file of a folder, which becomes a repository if it is none."""
-    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=repository)
-    run("git", "add", "--all", cwd=repository)
-    run("git", *identity, "commit", "--quiet", "--message", message, cwd=repository)
+@pytest.fixture(scope="session")
+def serving_image(image_project: Project) -> str:
+    """Return the tag of the model server's image."""
+    return build(image_project, "serving")
+
+
+@pytest.fixture(scope="session")
+def pipeline_image(image_project: Project) -> str:
+    """Return the tag of the image of the pipelines' steps."""
+    return build(image_project, "pipeline")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.conftest import ROOT, run
 from tests.local.data_servers import free_port
+from tests.running import ROOT, run
 
 START_SECONDS = 120
 INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")

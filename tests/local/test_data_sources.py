@@ -261,7 +261,7 @@ def install(template: Path, folder: Path, verb: str, *packages: str) -> Path:
     """Generate a project and install it without development tools, by a verb of uv's."""
     run_copy(str(template), folder, defaults=True, quiet=True)
     command = [find_uv_bin(), verb, *packages, "--quiet", "--python", sys.executable]
-    variables = clean_environment() | {"UV_NO_DEFAULT_GROUPS": "1"}
+    variables = clean_environment() | {"UV_NO_GROUP": "dev"}
     done = subprocess.run(command, cwd=folder, env=variables, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / ".venv/bin/python"

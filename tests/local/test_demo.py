@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run
+from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("demo")
 

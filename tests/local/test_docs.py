@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from tests.conftest import run
 from tests.local.projects import Project
+from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("docs")
 

@@ -1,0 +1,151 @@
+"""A real API server, which KUBECONFIG names, with the CRDs that the manifests use."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from copier import run_copy
+
+from tests.local.projects import Project
+from tests.running import give_up, run
+
+from .environments import Environment, rows
+from .kserve import KServe
+from .kubectl import as_list, kubectl, listed
+from .overlays import MODES
+from .seldon import Seldon
+from .store import mlflow_server
+
+CRDS = [
+    "https://github.com/kubeflow/community-distribution//applications/kserve/kserve?ref=26.03",
+    "https://github.com/SeldonIO/seldon-core//operator/config/crd?ref=v1.17.1",
+    "https://github.com/kubernetes-sigs/gateway-api//config/crd?ref=v1.4.1",
+]
+Deployable = Callable[..., Project]
+Start = Callable[[str], AbstractContextManager[Environment]]
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> None:
+    """Make sure that kubectl is there."""
+    if not shutil.which("kubectl"):
+        give_up("kubectl is not on PATH")
+
+
+@pytest.fixture(scope="session")
+def cluster(kustomize: None) -> None:
+    """Make sure that an API server is there and knows the CRDs."""
+    if not os.environ.get("KUBECONFIG"):
+        give_up("KUBECONFIG names no cluster")
+    for url in CRDS:
+        manifests = yaml.load_all(kubectl("kustomize", url), Loader=Loader)
+        crds = [manifest for manifest in manifests if manifest["kind"] == "CustomResourceDefinition"]
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=as_list(crds))
+    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+
+
+@pytest.fixture
+def namespace(cluster: None) -> Iterator[str]:
+    """Return the name of a namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a generated repository for each deployment mode."""
+    made = {}
+    for mode, answers in MODES.items():
+        made[mode] = tmp_path_factory.mktemp("serving") / mode
+        data = answers | {"image_registry": "ghcr.io/acme"}
+        run_copy(str(template), made[mode], data=data, defaults=True, quiet=True)
+    return made
+
+
+@pytest.fixture(scope="session")
+def node(cluster: None) -> None:
+    """Make sure that pods can run."""
+    if not listed("node", ""):
+        give_up("the cluster has no node")
+
+
+@pytest.fixture(scope="session")
+def store(node: None, image_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of an MLflow with two versions of the model, of which the first is the champion."""
+    with mlflow_server(image_project, tmp_path_factory.mktemp("mlflow")) as address:
+        image_project.make("run", MLFLOW_TRACKING_URI=address)
+        image_project.make("run", MLFLOW_TRACKING_URI=address, RANDOM_SEED="8", GATE_MARGIN="0.5")
+        yield address
+
+
+@pytest.fixture(scope="session")
+def loaded_image(node: None, serving_image: str) -> str:
+    """Return the tag of the model server's image, which the node has."""
+    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), serving_image)
+    return serving_image
+
+
+@pytest.fixture(scope="session")
+def kserve(start: Start) -> Iterator[Environment]:
+    """Return an environment that KServe serves."""
+    with start("kserve") as environment, KServe(environment.namespace):
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def seldon(start: Start) -> Iterator[Environment]:
+    """Return an environment that Seldon serves."""
+    with start("seldon") as environment, Seldon(environment.namespace):
+        yield environment
+
+
+@pytest.fixture(params=["kserve", "seldon"])
+def environment(request: pytest.FixtureRequest) -> Environment:
+    """Return an environment of each kind, in which version 1 serves alone."""
+    found: Environment = request.getfixturevalue(request.param)
+    found.serve_only(1)
+    return found
+
+
+@pytest.fixture(scope="session")
+def deployable(
+    store: str, image_project: Project, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Deployable:
+    """Return a function that makes a project for a cluster, with the lock of the image's."""
+
+    def make(**answers: object) -> Project:
+        folder = tmp_path_factory.mktemp("deployable")
+        data = {"python_version": "3.11"} | answers
+        run_copy(str(template), folder, data=data, defaults=True, quiet=True)
+        shutil.copy(image_project.folder / "uv.lock", folder)
+        project = Project(folder, settings={"MLFLOW_TRACKING_URI": store, "KUBECONFIG": os.environ["KUBECONFIG"]})
+        project.make("setup")
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def start(deployable: Deployable, store: str, loaded_image: str) -> Start:
+    """Return a function that gives an environment with a client in it while a body runs."""
+
+    @contextmanager
+    def start(serving: str) -> Iterator[Environment]:
+        project = deployable(serving=serving)
+        environment = Environment(project, serving, f"test-{uuid.uuid4().hex[:8]}", rows(project))
+        environment.prepare(store)
+        try:
+            environment.client.start(loaded_image)
+            yield environment
+        finally:
+            kubectl("delete", "namespace", environment.namespace, "--ignore-not-found", "--wait=false")
+
+    return start

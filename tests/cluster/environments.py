@@ -1,0 +1,125 @@
+"""An environment of a generated project on the cluster: its overlay, in a namespace of the tests' own."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.local.projects import Project
+from tests.running import run
+
+from .client import Client
+from .kubectl import Object, as_list, get, kubectl, listed
+from .overlays import NAME, build, edit, move, of_kind
+
+VARIANTS = {
+    "kserve": {"stable": f"{NAME}-predictor", "candidate": f"{NAME}-canary-predictor"},
+    "seldon": {"stable": f"{NAME}-stable-0-{NAME}", "candidate": f"{NAME}-candidate-0-{NAME}"},
+}
+"""What the operators call the Deployments of a variant."""
+SERVICES = {
+    "kserve": {"stable": f"{NAME}-predictor:80", "candidate": f"{NAME}-canary-predictor:80"},
+    "seldon": {"stable": f"{NAME}-stable:8080", "candidate": f"{NAME}-candidate:8080"},
+}
+BODY = """
+import msgspec
+from wine_cultivars.data import load
+from wine_cultivars.serving.protocol import InferenceRequest, input_tensors
+rows = load("sklearn:wine", None, None).drop(columns="cultivar").head(1)
+print(msgspec.json.encode(InferenceRequest(input_tensors(rows))).decode())
+"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The overlay `local` of a project, and what it has on the cluster."""
+
+    project: Project
+    serving: str
+    namespace: str
+    rows: str
+    """The body of a request."""
+
+    @property
+    def client(self) -> Client:
+        """The pod that asks."""
+        return Client(self.namespace, NAME, self.rows)
+
+    @property
+    def manifests(self) -> Path:
+        """The folder of the serving manifests."""
+        return self.project.folder / "deploy/serving"
+
+    @property
+    def release(self) -> str:
+        """The file that says what is to serve."""
+        return (self.manifests / "overlays/local/release/kustomization.yaml").read_text()
+
+    def prepare(self, store: str) -> None:
+        """Have the overlay use the tests' own namespace, which is made as it says, and MLflow."""
+        move(self.manifests, "local", self.namespace)
+        edit(self.manifests / "base/kustomization.yaml", r"http://mlflow\.\S+", store)
+        namespace = of_kind(build(self.manifests, "local"), "Namespace")
+        kubectl("apply", "--server-side", "-f", "-", given=as_list(namespace))
+
+    def appoint(self, version: int) -> None:
+        """Make a version the champion if it is not."""
+        if not re.search(rf"(?m)^{version}\s+champion\b", self.project.make("models")):
+            run(
+                "uv",
+                "run",
+                NAME,
+                "promote",
+                "--force",
+                str(version),
+                cwd=self.project.folder,
+                env=self.project.environment,
+            )
+
+    def serve_only(self, version: int) -> None:
+        """Have one version serve alone, whatever was before."""
+        self.appoint(version)
+        if "candidate:" in self.release:
+            self.project.make("abort-canary")
+        if f"stable: '{version}'" not in self.release or not self.deployment("stable"):
+            self.project.make("deploy")
+
+    def service(self, variant: str) -> str:
+        """Return the Service of a variant and its port."""
+        return SERVICES[self.serving][variant]
+
+    def deployment(self, variant: str) -> Object:
+        """Return the Deployment of a variant, or nothing."""
+        return get(f"deployment/{VARIANTS[self.serving][variant]}", self.namespace)
+
+    def asked_for(self, variant: str) -> str:
+        """Return the model that the operator is asked for."""
+        if self.serving == "kserve":
+            name = VARIANTS["kserve"][variant].removesuffix("-predictor")
+            container = get(f"inferenceservice/{name}", self.namespace)["spec"]["predictor"]["containers"][0]
+        else:
+            predictors = get(f"seldondeployment/{NAME}", self.namespace)["spec"]["predictors"]
+            (found,) = (predictor for predictor in predictors if predictor["name"] == variant)
+            container = found["componentSpecs"][0]["spec"]["containers"][0]
+        model: str = container["env"][0]["value"]
+        return model
+
+    def scale(self, **changes: object) -> None:
+        """Change the autoscaler of the stable variant, which the operators leave alone until a release changes it."""
+        name, patch = VARIANTS[self.serving]["stable"], json.dumps({"spec": changes})
+        kubectl("patch", f"hpa/{name}", "-n", self.namespace, "--type=merge", f"--patch={patch}")
+
+    def wait(self, variant: str, condition: str, kind: str = "deployment") -> None:
+        """Wait until an object of a variant is as `kubectl wait --for` describes."""
+        resource = f"{kind}/{VARIANTS[self.serving][variant]}"
+        kubectl("wait", f"--for={condition}", resource, "-n", self.namespace, "--timeout=180s")
+
+    def pods(self, variant: str) -> list[Object]:
+        """Return the pods of a variant, but those that are about to end."""
+        found = listed("pod", self.namespace, f"app.kubernetes.io/name={NAME},model-variant={variant}")
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def rows(project: Project) -> str:
+    """Return the body of a request."""
+    return run("uv", "run", "python", "-c", BODY, cwd=project.folder, env=project.environment)

@@ -1,0 +1,37 @@
+"""How the tests call kubectl."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Object = dict[str, Any]
+
+
+def kubectl(*arguments: str, given: str | None = None) -> str:
+    """Run kubectl, which must succeed, and return what it printed."""
+    done = tried(*arguments, given=given)
+    assert done.returncode == 0, f"kubectl {' '.join(arguments)}:\n{done.stderr}"
+    return done.stdout
+
+
+def tried(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run kubectl, which may fail."""
+    return subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True, check=False)
+
+
+def get(resource: str, namespace: str) -> Object:
+    """Return an object, such as `deployment/name`, or nothing where there is none."""
+    found: Object = json.loads(kubectl("get", resource, "--ignore-not-found", "-o=json", "-n", namespace) or "{}")
+    return found
+
+
+def listed(kind: str, namespace: str, selector: str = "") -> list[Object]:
+    """Return the objects of a kind that have the labels."""
+    found: list[Object] = json.loads(kubectl("get", kind, "-o=json", "-n", namespace, "-l", selector))["items"]
+    return found
+
+
+def as_list(items: Sequence[Mapping[str, Any]]) -> str:
+    """Return manifests as one document."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, default=str)

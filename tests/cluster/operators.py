@@ -1,0 +1,125 @@
+"""What the stand-ins for the operators share: a thread that brings about what the objects of one namespace ask for.
+
+The node that the tests run on has no operators. The stand-ins make the same Deployments, Services and autoscalers as
+the real ones (each says by which source), so the pods, their rollouts and their traffic are real.
+"""
+
+import json
+import threading
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from .kubectl import Object, as_list, kubectl, tried
+
+POLL_SECONDS = 0.5
+
+
+class Operator(ABC):
+    """Looks at one namespace again and again while the body of its `with` runs."""
+
+    kind: str
+
+    def __init__(self, namespace: str) -> None:
+        """Watch over a namespace."""
+        self.namespace = namespace
+        self._applied: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        """Start to work."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End, and raise what went wrong meanwhile."""
+        self._ended.set()
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    @abstractmethod
+    def children(self, owner: Object) -> list[Object]:
+        """Return the objects that the operator makes for one of its kind."""
+
+    @abstractmethod
+    def status(self, owner: Object, deployments: dict[str, Object]) -> Object:
+        """Return the status that follows from its Deployments, given by their names."""
+
+    @abstractmethod
+    def superfluous(self, owner: Object, deployments: dict[str, Object]) -> list[str]:
+        """Return what the operator deletes, as `kind/name`."""
+
+    def _run(self) -> None:
+        while not self._ended.wait(POLL_SECONDS):
+            try:
+                self._reconcile()
+            except Exception as error:
+                self._error = error
+                raise
+
+    def _reconcile(self) -> None:
+        found = json.loads(kubectl("get", f"{self.kind},deployment", "--output=json", "-n", self.namespace))["items"]
+        deployments = {item["metadata"]["name"]: item for item in found if item["kind"] == "Deployment"}
+        for owner in found:
+            if owner["kind"].lower() != self.kind:
+                continue
+            wanted = as_list([self._owned(child, owner) for child in self.children(owner)])
+            if self._applied.get(owner["metadata"]["uid"]) != wanted:
+                self._bring_about(owner, wanted)
+                continue  # the status is that of before until the next time, as with the real operators
+            status = self.status(owner, deployments)
+            if status != {name: owner.get("status", {}).get(name) for name in status}:
+                self._write_status(owner, status)
+            if unwanted := self.superfluous(owner, deployments):
+                kubectl("delete", "--ignore-not-found", "-n", self.namespace, *unwanted)
+
+    def _bring_about(self, owner: Object, wanted: str) -> None:
+        kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=operator", "-f", "-", given=wanted)
+        self._applied[owner["metadata"]["uid"]] = wanted
+
+    def _write_status(self, owner: Object, status: Object) -> None:
+        patch = ["--subresource=status", "--type=merge", f"--patch={json.dumps({'status': status})}"]
+        done = tried("patch", self.kind, owner["metadata"]["name"], "-n", self.namespace, *patch)
+        assert done.returncode == 0 or "NotFound" in done.stderr, done.stderr  # it may have been deleted meanwhile
+
+    def _owned(self, child: Object, owner: Object) -> Object:
+        """Return an object that the cluster deletes along with its owner."""
+        reference = {
+            "apiVersion": owner["apiVersion"],
+            "kind": owner["kind"],
+            "name": owner["metadata"]["name"],
+            "uid": owner["metadata"]["uid"],
+            "controller": True,
+        }
+        metadata = child["metadata"] | {"namespace": self.namespace, "ownerReferences": [reference]}
+        return child | {"metadata": metadata}
+
+
+def conditions(deployment: Object) -> dict[str, Object]:
+    """Return a Deployment's conditions by their types."""
+    return {found["type"]: found for found in deployment.get("status", {}).get("conditions", [])}
+
+
+def service(name: str, labels: Object, selector: Object, port: int) -> Object:
+    """Return a Service that leads to port 8080 of pods."""
+    ports = [{"name": "http", "port": port, "targetPort": 8080, "protocol": "TCP"}]
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector, "ports": ports}}
+
+
+def autoscaler(deployment: str, labels: Object, least: int, most: int, metrics: list[Object]) -> Object:
+    """Return a HorizontalPodAutoscaler of a Deployment."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": deployment, "labels": labels},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+            "minReplicas": least,
+            "maxReplicas": most,
+            "metrics": metrics,
+        },
+    }

@@ -1,0 +1,124 @@
+"""Candidates take part in the traffic of a real node, by the project's own commands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .environments import Environment
+from .kubectl import get, kubectl
+from .overlays import NAME
+
+pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
+
+
+@pytest.fixture(params=["kserve", "seldon"])
+def trial(request: pytest.FixtureRequest) -> Environment:
+    """Return an environment of each kind, in which version 2 gets a tenth of the requests."""
+    found: Environment = request.getfixturevalue(request.param)
+    if "split: canary" not in found.release:
+        found.serve_only(1)
+        found.project.make("canary", VERSION="2", PERCENT="10")
+    return found
+
+
+@pytest.fixture
+def full(environment: Environment) -> Iterator[None]:
+    """Have the namespace take no further pods."""
+    kubectl("create", "quota", "full", "--hard=pods=0", "-n", environment.namespace)
+    yield
+    kubectl("delete", "quota", "full", "-n", environment.namespace)
+
+
+def test_canary_gets_its_share(trial: Environment) -> None:
+    assert shares(trial) == [90, 10]
+
+
+@pytest.mark.parametrize(("variant", "version"), [("stable", "1"), ("candidate", "2")])
+def test_pods_of_a_variant_bear_its_version(trial: Environment, variant: str, version: str) -> None:
+    assert {pod["metadata"]["labels"]["model-version"] for pod in trial.pods(variant)} == {version}
+
+
+@pytest.mark.parametrize(("variant", "version"), [("stable", "1"), ("candidate", "2")])
+def test_service_of_a_variant_leads_to_its_version(trial: Environment, variant: str, version: str) -> None:
+    assert list(trial.client.ask(trial.service(variant)).answers) == [version]
+
+
+def test_status_shows_both_variants(trial: Environment) -> None:
+    printed = trial.project.make("status")
+    assert "version 1, with version 2 as canary for 10 percent" in printed
+    rows = [" ".join(line.split()[:6]) for line in printed.splitlines()[-2:]]
+    assert rows == ["stable 1 1 of 1 " + rows[0].split()[-1], "candidate 2 1 of 1 " + rows[1].split()[-1]]
+
+
+def test_deployment_during_a_trial_is_refused(trial: Environment) -> None:
+    assert "Version 2 is on trial in local" in trial.project.fail("deploy")
+
+
+def test_comparison_changes_the_share_of_a_candidate_on_trial(trial: Environment) -> None:
+    trial.project.make("ab-test", VERSION="2", PERCENT="50")
+    assert shares(trial) == [50, 50]
+
+
+def test_shadow_gets_a_copy_and_answers_nobody(trial: Environment) -> None:
+    trial.project.make("shadow", VERSION="2", PERCENT="30")
+    if trial.serving == "kserve":
+        (rule,) = route(trial)
+        assert [backend["name"] for backend in rule["backendRefs"]] == [f"{NAME}-predictor"]
+        mirror = rule["filters"][0]["requestMirror"]
+        assert (mirror["backendRef"]["name"], mirror["percent"]) == (f"{NAME}-canary-predictor", 30)
+    else:
+        stable, candidate = predictors(trial)
+        assert (stable["traffic"], candidate["traffic"], candidate["shadow"]) == (100, 30, True)
+
+
+def test_abortion_under_load_takes_the_candidate_away_and_loses_no_request(trial: Environment) -> None:
+    with trial.client.sending(trial.service("stable")) as traffic:
+        trial.project.make("abort-canary")
+        trial.wait("candidate", "delete")
+
+    assert (traffic.failures, set(traffic.answers)) == ([], {"1"})
+    assert "candidate" not in trial.release
+    assert len(shares(trial)) == 1
+
+
+def test_promotion_under_load_makes_the_candidate_stable_and_loses_no_request(trial: Environment) -> None:
+    with trial.client.sending(trial.service("stable")) as traffic:
+        trial.project.make("promote-canary")
+        trial.wait("candidate", "delete")
+
+    assert traffic.failures == []
+    assert list(trial.client.ask(trial.service("stable")).answers) == ["2"]
+    assert len(shares(trial)) == 1
+
+
+@pytest.mark.usefixtures("full")
+def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment) -> None:
+    release, before = environment.release, shares(environment)
+    routed = get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation")
+
+    printed = environment.project.fail("canary", VERSION="2", ROLLOUT_TIMEOUT_SECONDS="15")
+
+    assert "Not ready after 15 seconds (ROLLOUT_TIMEOUT_SECONDS)" in printed
+    assert "version 1 serves again" in printed
+    assert (environment.release, shares(environment)) == (release, before)
+    assert get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation") == routed
+
+
+def shares(environment: Environment) -> list[int]:
+    """Return the percentage of each variant, as the API server has it."""
+    if environment.serving == "kserve":
+        return [backend.get("weight", 100) for backend in route(environment)[-1]["backendRefs"]]
+    return [predictor["traffic"] for predictor in predictors(environment)]
+
+
+def route(environment: Environment) -> list[dict[str, Any]]:
+    """Return the rules of the HTTPRoute."""
+    rules: list[dict[str, Any]] = get(f"httproute/{NAME}", environment.namespace)["spec"]["rules"]
+    return rules
+
+
+def predictors(environment: Environment) -> list[dict[str, Any]]:
+    """Return the predictors of the SeldonDeployment."""
+    found: list[dict[str, Any]] = get(f"seldondeployment/{NAME}", environment.namespace)["spec"]["predictors"]
+    return found

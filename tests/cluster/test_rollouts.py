@@ -1,0 +1,90 @@
+"""Releases roll out to a real node, by the project's own commands."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running import run
+
+from .environments import Environment
+from .kubectl import get
+
+pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
+
+
+@pytest.fixture
+def missing_image(environment: Environment) -> Iterator[None]:
+    """Have the project be of a version that no image was built of."""
+    version = ["uv", "version", "--quiet"]
+    run(*version, "9.9.9", cwd=environment.project.folder, env=environment.project.environment)
+    yield
+    run(*version, "0.1.0", cwd=environment.project.folder, env=environment.project.environment)
+
+
+def test_deployed_version_answers_through_its_service(environment: Environment) -> None:
+    assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
+
+
+def test_pods_run_in_a_restricted_namespace(environment: Environment) -> None:
+    labels = get(f"namespace/{environment.namespace}", "")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert environment.pods("stable")
+
+
+def test_status_names_version_and_pods(environment: Environment) -> None:
+    printed = environment.project.make("status")
+    assert "local is to serve version 1." in printed
+    assert " ".join(printed.splitlines()[-1].split()).startswith("stable 1 1 of 1")
+
+
+def test_deployment_without_a_champion_says_how_to_get_one(environment: Environment) -> None:
+    assert "has no champion yet; `make run`" in environment.project.fail("deploy", MODEL_NAME="unborn")
+
+
+def test_deployment_without_a_tracking_server_says_what_to_set(environment: Environment) -> None:
+    assert "set MLFLOW_TRACKING_URI to the MLflow server" in environment.project.fail("deploy", MLFLOW_TRACKING_URI="")
+
+
+def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -> None:
+    release, before = environment.release, environment.deployment("stable")["metadata"]["generation"]
+    environment.appoint(2)
+
+    printed = environment.project.make("deploy", DRY_RUN="1")
+
+    assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/2$", printed)
+    assert environment.release == release
+    assert environment.deployment("stable")["metadata"]["generation"] == before
+    assert environment.asked_for("stable") == "models:/wine-cultivars/1"
+
+
+def test_update_under_load_loses_no_request(environment: Environment) -> None:
+    environment.appoint(2)
+
+    with environment.client.sending(environment.service("stable")) as traffic:
+        environment.project.make("deploy")
+
+    assert traffic.failures == []
+    assert set(traffic.answers) == {"1", "2"}
+
+
+def test_deployment_returns_once_the_new_version_alone_serves(environment: Environment) -> None:
+    environment.appoint(2)
+    environment.project.make("deploy")
+    assert list(environment.client.ask(environment.service("stable")).answers) == ["2"]
+
+
+@pytest.mark.usefixtures("missing_image")
+def test_release_that_cannot_start_is_put_back_and_disturbs_nobody(environment: Environment) -> None:
+    release = environment.release
+    environment.appoint(2)
+
+    with environment.client.sending(environment.service("stable")) as traffic:
+        printed = environment.project.fail("deploy")
+
+    assert "A pod cannot start" in printed
+    assert "ImagePullBackOff" in printed
+    assert "version 1 serves again" in printed
+    assert environment.release == release
+    assert environment.asked_for("stable") == "models:/wine-cultivars/1"
+    assert (traffic.failures, set(traffic.answers)) == ([], {"1"})

@@ -1,0 +1,193 @@
+"""What a model server answers: to the protocol's examples, to others' clients, and to whatever Hypothesis makes up."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from uv import find_uv_bin
+
+from tests.local import inference_requests as requests
+from tests.local.inference_requests import Rows
+from tests.local.model_servers import MODEL, NAME, Answer, Server, serving
+from tests.local.projects import Project
+from tests.local.test_frameworks import SAMPLE
+from tests.running import run
+
+pytestmark = pytest.mark.xdist_group("model-server")
+
+TRITON = "tritonclient[http]==2.73.0"
+SCHEMATHESIS = "schemathesis==4.32.5"
+SEVERAL = settings(max_examples=60, deadline=None, database=None)
+
+
+@pytest.fixture(scope="module")
+def server(trained: Project) -> Iterator[Server]:
+    with serving(trained) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def names(server: Server) -> list[str]:
+    return [column["name"] for column in server.ask(MODEL).json["inputs"]]
+
+
+def infer(server: Server, inputs: list[dict[str, Any]], **more: Any) -> Answer:
+    return server.ask(f"{MODEL}/infer", {"inputs": inputs} | more)
+
+
+def matrix(data: list[Any], **more: Any) -> list[dict[str, Any]]:
+    return [requests.tensor("rows", [1, len(SAMPLE)], "FP64", data) | more]
+
+
+# The protocol's own examples:
+# https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+
+
+def test_server_says_that_it_is_live(server: Server) -> None:
+    assert server.ask("/v2/health/live").json == {"live": True}
+
+
+def test_server_says_that_it_is_ready(server: Server) -> None:
+    assert server.ask("/v2/health/ready").json == {"ready": True}
+
+
+@pytest.mark.parametrize("path", [MODEL, f"{MODEL}/versions/1"])
+def test_model_says_that_it_is_ready(server: Server, path: str) -> None:
+    assert server.ask(f"{path}/ready").json == {"name": NAME, "ready": True}
+
+
+def test_server_offers_no_extensions(server: Server) -> None:
+    assert server.ask("/v2").json == {"name": "wine_cultivars", "version": "0.1.0", "extensions": []}
+
+
+def test_model_names_its_version(server: Server) -> None:
+    metadata = server.ask(MODEL).json
+
+    assert (metadata["name"], metadata["versions"], metadata["platform"]) == (NAME, ["1"], "mlflow")
+
+
+def test_model_describes_its_tensors(server: Server) -> None:
+    metadata = server.ask(MODEL).json
+
+    assert metadata["inputs"][0] == {"name": "alcohol", "datatype": "FP64", "shape": [-1]}
+    assert metadata["outputs"] == [{"name": "cultivar", "datatype": "INT64", "shape": [-1]}]
+
+
+@pytest.mark.parametrize("data", [SAMPLE, [SAMPLE]], ids=["flat", "nested"])
+def test_data_may_be_flat_or_nested(server: Server, data: list[Any]) -> None:
+    answer = infer(server, matrix(data))
+
+    assert answer.json["outputs"] == [{"name": "cultivar", "datatype": "INT64", "shape": [1], "data": [0]}]
+
+
+def test_answer_has_the_id_of_its_request(server: Server) -> None:
+    assert infer(server, matrix(SAMPLE), id="42").json["id"] == "42"
+
+
+def test_answer_without_an_id_has_none(server: Server) -> None:
+    assert "id" not in infer(server, matrix(SAMPLE)).json
+
+
+def test_answer_repeats_the_parameters(server: Server) -> None:
+    assert infer(server, matrix(SAMPLE), parameters={"shop": 3}).json["parameters"] == {"shop": 3}
+
+
+def test_output_may_be_asked_for_by_name(server: Server) -> None:
+    assert infer(server, matrix(SAMPLE), outputs=[{"name": "cultivar"}]).json["outputs"][0]["data"] == [0]
+
+
+def test_unknown_output_is_refused(server: Server) -> None:
+    answer = infer(server, matrix(SAMPLE), outputs=[{"name": "vintage"}])
+
+    assert (answer.status, answer.json) == (400, {"error": "Output 'vintage' is unknown; expected cultivar."})
+
+
+@pytest.mark.parametrize("path", ["/v2/models/other", f"{MODEL}/versions/7"])
+def test_unknown_model_is_not_found(server: Server, path: str) -> None:
+    answer = server.ask(f"{path}/infer", {"inputs": matrix(SAMPLE)})
+
+    assert answer.status == 404
+    assert list(answer.json) == ["error"]
+
+
+# Clients of others
+
+
+@pytest.fixture(scope="module")
+def triton(server: Server) -> Any:
+    script = str(Path(__file__).parent / "triton_client.py")
+    command = [find_uv_bin(), "run", "--quiet", "--no-project", "--python", sys.executable, "--with", TRITON]
+    rows = json.dumps([SAMPLE, SAMPLE])
+    return json.loads(run(*command, script, server.address.removeprefix("http://"), NAME, rows))
+
+
+@pytest.mark.parametrize("fact", ["live", "ready", "model_ready"])
+def test_tritons_client_finds_it_healthy(triton: Any, fact: str) -> None:
+    assert triton[fact] is True
+
+
+def test_tritons_client_reads_the_metadata(triton: Any) -> None:
+    assert (triton["extensions"], triton["columns"]) == ([], len(SAMPLE))
+
+
+@pytest.mark.parametrize("way", ["by_matrix", "by_column"])
+def test_tritons_client_gets_answers(triton: Any, way: str) -> None:
+    assert triton[way] == [0, 0]
+
+
+def test_server_does_as_its_openapi_document_says(server: Server, tmp_path: Path) -> None:
+    # No schema can say which columns the model has, so that what the document allows may be refused still.
+    options = ["--exclude-checks=positive_data_acceptance", "--max-examples=25", "--seed=7", "--no-color"]
+    command = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--from", SCHEMATHESIS, "schemathesis", "run"]
+
+    run(*command, *options, f"{server.address}/openapi.json", cwd=tmp_path)
+
+
+# Whatever Hypothesis makes up
+
+
+@SEVERAL
+@given(rows=requests.rows())
+def test_every_way_to_ask_gets_the_same_answers(server: Server, names: list[str], rows: Rows) -> None:
+    by_matrix = infer(server, rows.matrix()).json["outputs"][0]["data"]
+    by_column = infer(server, rows.columns(names)).json["outputs"][0]["data"]
+    by_record = server.ask("/predict", rows.records(names)).json["predictions"]
+
+    assert by_matrix == by_column == by_record
+    assert len(by_matrix) == len(rows.values)
+
+
+@SEVERAL
+@given(draw=st.data())
+def test_bad_columns_are_refused(server: Server, names: list[str], draw: st.DataObject) -> None:
+    assert_refused(server.ask(f"{MODEL}/infer", draw.draw(requests.bad_columns(names))))
+
+
+@SEVERAL
+@given(body=requests.bad_matrix())
+def test_bad_matrix_is_refused(server: Server, body: bytes) -> None:
+    assert_refused(server.ask(f"{MODEL}/infer", body))
+
+
+@SEVERAL
+@given(draw=st.data())
+def test_bad_records_are_refused(server: Server, names: list[str], draw: st.DataObject) -> None:
+    assert_refused(server.ask("/predict", draw.draw(requests.bad_records(names))))
+
+
+@pytest.mark.parametrize("path", [f"{MODEL}/infer", "/predict"])
+@SEVERAL
+@given(body=requests.garbage())
+def test_garbage_is_refused(server: Server, path: str, body: bytes) -> None:
+    assert_refused(server.ask(path, body))
+
+
+def assert_refused(answer: Answer) -> None:
+    assert answer.status == 400, (answer.status, answer.body)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json["error"].endswith(".")

@@ -1,0 +1,34 @@
+"""What tests run: commands, and Git on folders of their own."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Run a command that must succeed, and return what it printed."""
+    done = subprocess.run(
+        command, cwd=cwd, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+def commit_all(repository: Path, message: str) -> None:
+    """Commit every file of a folder, which becomes a repository if it is none."""
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=repository)
+    run("git", "add", "--all", cwd=repository)
+    run("git", *identity, "commit", "--quiet", "--message", message, cwd=repository)
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skip, but fail where CI must not skip."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
