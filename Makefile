@@ -1,13 +1,13 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench bench-serving lock clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
 READY := .venv/ready
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## From nothing to a served prediction, in build/demo
 	@.venv/bin/python scripts/demo.py
@@ -26,6 +26,9 @@ format: $(READY) ## Mend style
 
 bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py
+
+bench-serving: $(READY) ## Measure the model server alone
+	.venv/bin/python benchmarks/run.py serving
 
 lock: $(READY) ## Bring requirements.lock up to date
 	.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --universal --upgrade -o requirements.lock

@@ -8,8 +8,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
 INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE")
@@ -31,35 +33,64 @@ def environment(uv_cache: Path) -> dict[str, str]:
 def run(*command: str, folder: Path, env: dict[str, str]) -> float:
     """Run a command that must succeed, and return the seconds it took."""
     began = time.perf_counter()
-    with _started(command, folder, env) as process:
-        printed, _ = process.communicate()
-    if process.returncode:
-        raise ChildError(f"`{' '.join(command)}` ended with status {process.returncode} and printed:\n{printed}")
+    printed(*command, folder=folder, env=env)
     return time.perf_counter() - began
+
+
+def printed(*command: str, folder: Path, env: dict[str, str]) -> str:
+    """Run a command that must succeed, and return what it printed."""
+    with _started(command, folder, env, subprocess.PIPE) as process:
+        text, _ = process.communicate()
+    if process.returncode:
+        raise ChildError(f"`{' '.join(command)}` ended with status {process.returncode} and printed:\n{text}")
+    return text
 
 
 @contextmanager
 def serving(project: Path, env: dict[str, str]) -> Iterator[dict[str, str]]:
     """Serve the champion while the body runs, and give the environment in which `make predict` finds the server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        env = env | {"SERVE_PORT": str(probe.getsockname()[1])}
-    with _started(("make", "serve"), project, env) as server:
-        deadline = time.monotonic() + START_SECONDS
-        while not _ready(f"http://127.0.0.1:{env['SERVE_PORT']}/v2/health/ready"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                _stop(server)
-                raise ChildError(f"`make serve` was not ready in time and printed:\n{server.communicate()[0]}")
-            time.sleep(0.05)
+    (port,) = free_ports(1)
+    env = env | {"SERVE_PORT": str(port)}
+    with listening("make", "serve", folder=project, env=env, url=f"http://127.0.0.1:{port}/v2/health/ready"):
         yield env
 
 
 @contextmanager
-def _started(command: tuple[str, ...], folder: Path, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+def listening(*command: str, folder: Path, env: dict[str, str], url: str) -> Iterator[None]:
+    """Run a server while the body runs, which begins once the server answers at `url`."""
+    # A file takes all that a server logs; a pipe that nobody reads would fill up and halt it.
+    with TemporaryFile("w+") as log, _started(command, folder, env, log) as server:
+        deadline = time.monotonic() + START_SECONDS
+        while not _ready(url):
+            if server.poll() is not None or time.monotonic() > deadline:
+                log.seek(0)
+                raise ChildError(f"`{' '.join(command)}` was not ready in time and printed:\n{log.read()}")
+            time.sleep(0.05)
+        try:
+            yield
+        except (ChildError, OSError):
+            if server.poll() is None:
+                raise
+            log.seek(0)
+            raise ChildError(f"`{' '.join(command)}` ended while it was in use and printed:\n{log.read()}") from None
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports of this machine that nobody listens on."""
+    with ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
+@contextmanager
+def _started(
+    command: tuple[str, ...], folder: Path, env: dict[str, str], out: int | IO[str]
+) -> Iterator["subprocess.Popen[str]"]:
     """Start a command, and at the end stop it and all that it started."""
-    out, err = subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(
-        command, cwd=folder, env=env, text=True, stdout=out, stderr=err, start_new_session=True
+        command, cwd=folder, env=env, text=True, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
         try:
             yield process

@@ -1,4 +1,7 @@
-"""Measures the template's speed: prints a JSON object per figure, and writes docs/benchmarks.md."""
+"""Measures the template's speed: prints a JSON object per figure, and writes docs/benchmarks.md.
+
+With the argument `serving`, it measures that part alone, and writes that section of the page alone.
+"""
 
 import json
 import os
@@ -16,8 +19,11 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import load
 from children import ROOT, ChildError, environment, run, serving
 from rich.console import Console
+from serving import Comparison, compare
+from serving_page import HEADING, ratios, section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ONE_PROCESS = Path(__file__).parent / "one_process.py"
@@ -50,29 +56,66 @@ class Figure:
 
 
 def main() -> int:
-    """Measure every figure, and return the exit code."""
+    """Measure every figure, or serving alone, and return the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that folders and servers go then, too
-    began, figures = time.monotonic(), []
+    began, serving_alone = time.monotonic(), sys.argv[1:] == ["serving"]
     try:
+        load.check()
         with TemporaryDirectory(prefix="benchmarks-") as folder:
-            for figure in measure(Path(folder)):
-                medians = dict(zip(figure.sides, (round(seconds, 3) for seconds in figure.medians), strict=True))
-                print_json(figure.name, round(figure.ratio, 2), "times", medians_s=medians, runs=len(figure.seconds[0]))
-                figures.append(figure)
+            root = Path(folder)
+            env = prepare(root)
+            figures = [] if serving_alone else reported(measure(root, env))
+            comparison = compare_servers(root, env)
     except ChildError as error:
         console.print(f"Error: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped. docs/benchmarks.md is as it was.")
         return 130
-    PAGE.write_text(page(figures, time.monotonic() - began))
+    kept = PAGE.read_text().partition(HEADING)[0] if serving_alone else page(figures, time.monotonic() - began)
+    PAGE.write_text(f"{kept.rstrip()}\n\n{section(comparison)}")
     return 0
 
 
-def measure(root: Path) -> Iterator[Figure]:
-    """Yield the figures, measured in the temporary folder `root`."""
+def reported(figures: Iterator[Figure]) -> list[Figure]:
+    """Print each figure once it is measured, and return them all."""
+    kept = []
+    for figure in figures:
+        medians = dict(zip(figure.sides, (round(seconds, 3) for seconds in figure.medians), strict=True))
+        print_json(figure.name, round(figure.ratio, 2), "times", medians_s=medians, runs=len(figure.seconds[0]))
+        kept.append(figure)
+    return kept
+
+
+def prepare(root: Path) -> dict[str, str]:
+    """Clone the template into the temporary folder `root`, and return the commands' environment."""
     env = environment(root / "uv-cache")
     run("git", "clone", "--quiet", str(ROOT), "template", folder=root, env=env)
+    return env
+
+
+def compare_servers(root: Path, env: dict[str, str]) -> Comparison:
+    """Compare the model server of a new project with others."""
+    copy(root, env, "served")
+    project = root / "served"
+    for target in ("setup", "run"):
+        run("make", target, folder=project, env=env)
+    comparison = compare(project, root, env, console.print)
+    for (server, connections, rows), found in comparison.loads.items():
+        case = {"server": server, "connections": connections, "rows": rows}
+        more = {"p50_ms": round(found.p50, 2), "p99_ms": round(found.p99, 2), "errors": found.errors}
+        print_json("serving", round(found.per_second, 1), "requests/s", **case, **more)
+    for rows, rate in comparison.in_process.items():
+        print_json("serving-loop", round(rate, 1), "predictions/s", rows=rows)
+    for name, size in comparison.sizes.items():
+        print_json("serving-size", round(size / 1e6), "MB", environment=name)
+    for ratio in ratios(comparison):
+        print_json(ratio.name, round(ratio.value, 2), "times", aim=ratio.verdict)
+    return comparison
+
+
+def measure(root: Path, env: dict[str, str]) -> Iterator[Figure]:
+    """Yield the figures, measured in the temporary folder `root`."""
     yield from generations(root, env)
     yield pipeline(root, env)
     first = first_prediction(root, env)
@@ -221,8 +264,8 @@ def page(figures: list[Figure], seconds: float) -> str:
     ]
     return f"""# Benchmarks
 
-`make bench` measures these figures again and rewrites this page. It takes about {seconds / 60:.0f} minutes, a network
-and 3 GiB of disk. Each figure is a ratio of medians: the two sides ran in turn, so that what else the machine did
+`make bench` measures these figures again and rewrites this page. It takes about {seconds / 60:.0f} minutes, a network,
+`wrk` and 4 GiB of disk. Each figure is a ratio of medians: the two sides ran in turn, so that what else the machine did
 slowed both, and after a warm-up, save for the last one, whose first side is the cold start itself.
 
 Measured on {datetime.now(UTC):%Y-%m-%d}: {platform.system()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory and
