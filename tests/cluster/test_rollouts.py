@@ -74,6 +74,27 @@ def test_deployment_returns_once_the_new_version_alone_serves(environment: Envir
     assert list(environment.client.ask(environment.service("stable")).answers) == ["2"]
 
 
+def test_rollback_under_load_serves_the_version_of_before(environment: Environment) -> None:
+    environment.appoint(2)
+    environment.project.make("deploy")
+
+    with environment.client.sending(environment.service("stable")) as traffic:
+        environment.project.make("rollback")
+
+    assert traffic.failures == []
+    assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
+
+
+def test_dry_run_of_a_rollback_makes_none(environment: Environment) -> None:
+    environment.appoint(2)
+    environment.project.make("deploy")
+
+    printed = environment.project.make("rollback", DRY_RUN="1")
+
+    assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
+    assert environment.asked_for("stable") == "models:/wine-cultivars/2"
+
+
 @pytest.mark.usefixtures("missing_image")
 def test_release_that_cannot_start_is_put_back_and_disturbs_nobody(environment: Environment) -> None:
     release = environment.release

@@ -92,7 +92,7 @@ class Server:
 
     def workers(self) -> list[int]:
         """Return the ids of its worker processes."""
-        rows = [line.split(maxsplit=2) for line in run("ps", "-A", "-o", "pid=,ppid=,command=").splitlines()]
+        rows = [line.split(maxsplit=2) for line in run("ps", "-A", "-ww", "-o", "pid=,ppid=,command=").splitlines()]
         own = [(int(pid), command) for pid, parent, *command in rows if int(parent) == self.process.pid]
         return [pid for pid, command in own if "spawn_main" in command[0]]
 

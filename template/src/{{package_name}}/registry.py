@@ -117,7 +117,7 @@ class Registry:
             )
         self._appoint(version, [*self._history(), version])
 
-    def roll_back(self) -> int:
+    def demote(self) -> int:
         """Make the previous champion the champion again, and return its version.
 
         Raises:

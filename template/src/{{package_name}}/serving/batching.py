@@ -70,7 +70,8 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             await self._arrived.wait()
-            jobs = self._next_jobs()
+            if not (jobs := self._next_jobs()):
+                continue
             outcomes = await self._loop.run_in_executor(self._thread, self._outcomes, jobs)
             for job, outcome in zip(jobs, outcomes, strict=True):
                 if job.answer.done():
@@ -81,9 +82,14 @@ class Batcher:
                     job.answer.set_result(outcome)
 
     def _next_jobs(self) -> list[_Job]:
-        jobs, size = [self._jobs.popleft()], 0
-        while self._jobs and (size := size + len(jobs[-1].rows)) < MOST_ROWS_TOGETHER:
-            jobs.append(self._jobs.popleft())
+        """Return what goes to the model together; where a client gave up meanwhile, nobody waits for an answer."""
+        jobs: list[_Job] = []
+        size = 0
+        while self._jobs and size < MOST_ROWS_TOGETHER:
+            job = self._jobs.popleft()
+            if not job.answer.done():
+                jobs.append(job)
+                size += len(job.rows)
         if not self._jobs:
             self._arrived.clear()
         return jobs
