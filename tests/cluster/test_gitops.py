@@ -6,6 +6,7 @@ from tests.local.projects import Project
 from tests.running import commit_all, run
 
 from .conftest import Deployable
+from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image whose project trains the models
 
@@ -26,7 +27,8 @@ def made(deployable: Deployable) -> Project:
 @pytest.fixture
 def project(made: Project) -> Project:
     """Return the project as it was generated."""
-    run("git", "reset", "--quiet", "--hard", "HEAD" if commits(made) == 1 else "HEAD~1", cwd=made.folder)
+    first = run("git", "rev-list", "--max-parents=0", "HEAD", cwd=made.folder).strip()
+    run("git", "reset", "--quiet", "--hard", first, cwd=made.folder)
     return made
 
 
@@ -37,6 +39,11 @@ def test_canary_is_one_commit_of_the_release(project: Project) -> None:
         title,
         f"{RELEASE}\n",
     ]
+
+
+def test_page_shows_what_the_commands_print(project: Project) -> None:
+    session = shown(project)
+    assert repeated(project, session) == session
 
 
 def test_commit_says_that_it_must_be_pushed(project: Project) -> None:

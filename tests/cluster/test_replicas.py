@@ -1,5 +1,7 @@
 """On a real node, the autoscaler adds pods and takes them away, and one that is killed is replaced."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from .environments import Environment
@@ -11,28 +13,36 @@ AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 """By default a HorizontalPodAutoscaler waits for five minutes before it takes pods away."""
 
 
-def test_autoscaler_adds_a_pod_under_load_and_takes_it_away_afterwards(environment: Environment) -> None:
+@pytest.fixture
+def scaling(environment: Environment) -> Iterator[Environment]:
+    """Return an environment that loses pods without delay, and leave it with a single one."""
     environment.scale(behavior=AT_ONCE)
-    environment.wait("stable", "jsonpath={.spec.replicas}=1")
+    yield environment
+    environment.scale(minReplicas=1)
+    environment.wait("stable", "jsonpath={.status.replicas}=1")
 
-    with environment.client.sending(environment.service("stable"), threads=8, pause=0) as traffic:
-        environment.wait("stable", "jsonpath={.status.availableReplicas}=2")
-    environment.wait("stable", "jsonpath={.spec.replicas}=1")
+
+def test_autoscaler_adds_a_pod_under_load_and_takes_it_away_afterwards(scaling: Environment) -> None:
+    scaling.wait("stable", "jsonpath={.spec.replicas}=1")
+
+    with scaling.client.sending(scaling.service("stable"), threads=8, pause=0) as traffic:
+        scaling.wait("stable", "jsonpath={.status.availableReplicas}=2")
+    scaling.wait("stable", "jsonpath={.spec.replicas}=1")
 
     assert traffic.failures == []
 
 
-def test_pod_killed_under_load_is_replaced_while_the_other_answers(environment: Environment) -> None:
-    environment.scale(behavior=AT_ONCE, minReplicas=2)
-    environment.wait("stable", "jsonpath={.status.availableReplicas}=2")
-    killed, kept = (pod["metadata"]["name"] for pod in environment.pods("stable"))
+def test_pod_killed_under_load_is_replaced_while_the_other_answers(scaling: Environment) -> None:
+    scaling.scale(minReplicas=2)
+    scaling.wait("stable", "jsonpath={.status.availableReplicas}=2")
+    killed, kept = (pod["metadata"]["name"] for pod in scaling.pods("stable"))
 
-    with environment.client.sending(environment.service("stable")) as traffic:
-        kubectl("delete", "pod", killed, "-n", environment.namespace, "--grace-period=0", "--force")
-        environment.wait("stable", "jsonpath={.status.availableReplicas}=2")
-    names = {pod["metadata"]["name"] for pod in environment.pods("stable")}
-    with environment.client.sending(environment.service("stable")) as afterwards:
-        environment.scale(minReplicas=1)
+    with scaling.client.sending(scaling.service("stable")) as traffic:
+        kubectl("delete", "pod", killed, "-n", scaling.namespace, "--grace-period=0", "--force")
+        scaling.wait("stable", "jsonpath={.status.availableReplicas}=1")
+        scaling.wait("stable", "jsonpath={.status.availableReplicas}=2")
+    names = {pod["metadata"]["name"] for pod in scaling.pods("stable")}
+    afterwards = scaling.client.ask(scaling.service("stable"))
 
     assert kept in names
     assert killed not in names

@@ -8,7 +8,8 @@ import pytest
 from tests.running import run
 
 from .environments import Environment
-from .kubectl import get
+from .kubectl import get, kubectl
+from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
@@ -36,6 +37,12 @@ def test_status_names_version_and_pods(environment: Environment) -> None:
     printed = environment.project.make("status")
     assert "local is to serve version 1." in printed
     assert " ".join(printed.splitlines()[-1].split()).startswith("stable 1 1 of 1")
+
+
+def test_page_shows_what_the_commands_print(environment: Environment) -> None:
+    context = kubectl("config", "current-context").strip()
+    session = shown(environment.project, wine_cultivars_local=environment.namespace, kind_mlops=context)
+    assert repeated(environment.project, session) == session
 
 
 def test_deployment_without_a_champion_says_how_to_get_one(environment: Environment) -> None:

@@ -107,10 +107,10 @@ def unready_deployment(found: Object, container: Object) -> str:
         return "a Deployment with the change"
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     if status.get("observedGeneration", 0) < found["metadata"]["generation"] or updated < spec["replicas"]:
-        return f"{spec['replicas']} new pods, of which {updated} are there"
+        return f"new pods: {updated} of {spec['replicas']}"
     if status.get("replicas", 0) > updated:
         return "the old pods to end"
-    return "" if available >= spec["replicas"] else f"{spec['replicas']} pods, of which {available} are ready"
+    return "" if available >= spec["replicas"] else f"ready pods: {available} of {spec['replicas']}"
 
 
 def same_container(found: Object, wanted: Object) -> bool:

@@ -26,7 +26,7 @@ def deliver(settings: Settings, overlay: Overlay, release: Release, dry_run: boo
             typer.echo(f"{title}: would be committed as\n{_git('diff', '--', str(overlay.path))}")
         else:
             _git("commit", "--message", title, "--", str(overlay.path))
-            typer.echo(f"Committed: {title}. It takes effect once it is pushed to where the controller looks.")
+            typer.echo(f"Committed: {title}\nIt takes effect once it is pushed to where the controller looks.")
             before = release.component()
     finally:
         overlay.path.write_text(before)

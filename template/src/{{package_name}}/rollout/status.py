@@ -13,10 +13,11 @@ NAMESPACED = "ServiceAccount"
 def pods_by_version(overlay: Overlay) -> Table:
     """Return a table of the model server's pods, by variant, version and image."""
     namespace = next(found["metadata"]["namespace"] for found in render(overlay.folder) if found["kind"] == NAMESPACED)
-    pods = Cluster(namespace).list("pod", f"app.kubernetes.io/name={overlay.read().name}")
+    found = Cluster(namespace).list("pod", f"app.kubernetes.io/name={overlay.read().name}")
+    pods = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
     groups = Counter(_group(pod) for pod in pods)
     ready = Counter(_group(pod) for pod in pods if _is_ready(pod))
-    table = Table("Variant", "Version", "Pods ready", "Image", box=None, pad_edge=False, title=f"{namespace}")
+    table = Table("Variant", "Version", "Pods ready", "Image", box=None, pad_edge=False)
     for (variant, version, image), count in sorted(groups.items(), reverse=True):
         table.add_row(variant, version, f"{ready[variant, version, image]} of {count}", image)
     return table

@@ -31,7 +31,7 @@ from .protocol import (
     rows_of_records,
     rows_of_tensors,
 )
-from .refusals import LargeBodyError, Refusal, SlowBodyError, UnknownModelError
+from .refusals import Refusal
 from .runtime import Runtime
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -92,7 +92,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             asked = request.path_params["name"], request.path_params.get("version", served)
             if asked != (name, served):
                 complaint = f"Model {asked[0]!r} version {asked[1]} is not served here; {name!r} version {served} is."
-                raise UnknownModelError(complaint)
+                raise Refusal(complaint, HTTPStatus.NOT_FOUND)
             return await endpoint(request)
 
         return answer
@@ -115,7 +115,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
         ],
-        exception_handlers={HTTPException: _http_error, Refusal: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
+        exception_handlers={HTTPException: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
         lifespan=runtime.lifespan,
     )
     return telemetry.traced(telemetry.Telemetry(app, runtime), name)
@@ -129,23 +129,19 @@ async def _body(request: Request, settings: Settings) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > settings.serve_max_bytes:
-                    raise LargeBodyError(f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows.")
+                    complaint = f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows."
+                    raise Refusal(complaint, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except TimeoutError:
-        raise SlowBodyError(f"The body took longer than {settings.serve_timeout_seconds} seconds to come.") from None
+        complaint = f"The body took longer than {settings.serve_timeout_seconds} seconds to come."
+        raise Refusal(complaint, HTTPStatus.REQUEST_TIMEOUT) from None
     return bytes(body)
-
-
-async def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)  # noqa: S101  what the handler is registered for
-    headers = {"retry-after": "1"} if error.status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    return _json(ErrorMessage(str(error)), error.status, headers)
 
 
 async def _bad_json(request: Request, error: Exception) -> Response:
     return _json(ErrorMessage(f"The body is no such request: {error}."), HTTPStatus.BAD_REQUEST)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what the handler is registered for
     return _json(ErrorMessage(error.detail), error.status_code, dict(error.headers or {}))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .columns import Rows
-from .refusals import OverloadError, SlowModelError
+from .refusals import Refusal
 
 MOST_ROWS_TOGETHER = 1_000
 
@@ -48,11 +49,10 @@ class Batcher:
         """Return one answer for each row.
 
         Raises:
-            OverloadError: `most_waiting` requests wait already.
-            SlowModelError: it took longer than `seconds`.
+            Refusal: `most_waiting` requests wait already, or it took longer than `seconds`.
         """
         if len(self._jobs) >= self._most_waiting:
-            raise OverloadError(f"{len(self._jobs)} requests wait already; try again.")
+            raise Refusal(f"{len(self._jobs)} requests wait already; try again.", HTTPStatus.SERVICE_UNAVAILABLE)
         answer: asyncio.Future[NDArray[Any]] = self._loop.create_future()
         self._jobs.append(_Job(rows, answer))
         self._arrived.set()
@@ -104,7 +104,8 @@ class Batcher:
 
     def _give_up(self, answer: "asyncio.Future[NDArray[Any]]") -> None:
         if not answer.done():
-            answer.set_exception(SlowModelError(f"The model took longer than {self._seconds} seconds; try again."))
+            complaint = f"The model took longer than {self._seconds} seconds; try again."
+            answer.set_exception(Refusal(complaint, HTTPStatus.GATEWAY_TIMEOUT))
 
 
 def _together(parts: list[Rows]) -> Rows:

@@ -13,7 +13,7 @@ from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
 from ..errors import ServingError
-from .refusals import RequestError
+from .refusals import Refusal
 
 Rows = NDArray[Any] | pd.DataFrame
 """Rows for the model: a matrix [rows, columns] of numbers where it takes one, else a DataFrame."""
@@ -79,20 +79,20 @@ class Columns:
         return all(tensor.datatype[:2] in {"IN", "FP"} for tensor in self.tensors)
 
     def check_names(self, given: Collection[str]) -> None:
-        """Raise a RequestError unless exactly the columns are given, in whatever order."""
+        """Raise a Refusal unless exactly the columns are given, in whatever order."""
         expected = ", ".join(tensor.name for tensor in self.tensors)
         for tensor in self.tensors:
             if tensor.name not in given:
-                raise RequestError(f"Input {tensor.name!r} is missing; expected {expected}.")
+                raise Refusal(f"Input {tensor.name!r} is missing; expected {expected}.")
         for name in given:
             if name not in self.names:
-                raise RequestError(f"Input {name!r} is unknown; expected {expected}.")
+                raise Refusal(f"Input {name!r} is unknown; expected {expected}.")
 
     def rows(self, values: Mapping[str, NDArray[Any]]) -> Rows:
         """Return the rows that have these values, one array of equal length for each column.
 
         Raises:
-            RequestError: values of another type than the column's.
+            Refusal: values of another type than the column's.
         """
         arrays = {tensor.name: cast(values[tensor.name], tensor.datatype, tensor.name) for tensor in self.tensors}
         if self.as_matrix:
@@ -101,14 +101,14 @@ class Columns:
             try:
                 arrays[name] = np.array(pd.to_datetime(arrays[name], format="ISO8601"))
             except ValueError as error:
-                raise RequestError(f"Input {name!r} holds no ISO 8601 dates: {error}.") from None
+                raise Refusal(f"Input {name!r} holds no ISO 8601 dates: {error}.") from None
         return pd.DataFrame(arrays)
 
     def rows_of_matrix(self, name: str, matrix: NDArray[Any]) -> Rows:
         """Return the rows of a matrix whose columns are in the model's order."""
         if matrix.shape[1] != len(self.tensors):
             shape = list(matrix.shape)
-            raise RequestError(f"Input {name!r} has shape {shape}; expected [rows, {len(self.tensors)}].")
+            raise Refusal(f"Input {name!r} has shape {shape}; expected [rows, {len(self.tensors)}].")
         if self.as_matrix and {tensor.datatype for tensor in self.tensors} == {"FP64"}:
             return cast(matrix, "FP64", name)
         return self.rows({tensor.name: matrix[:, place] for place, tensor in enumerate(self.tensors)})
@@ -118,7 +118,7 @@ def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:
     """Return JSON values as an array of booleans, integers, floats or texts; `null` is a missing number.
 
     Raises:
-        RequestError: they are ragged, or of several kinds.
+        Refusal: they are ragged, or of several kinds.
     """
     try:
         array = np.array(values)
@@ -129,26 +129,26 @@ def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:
         if types <= {int, float, NoneType}:
             return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise RequestError(f"Input {name!r} holds no plain array: {error}.") from None
+        raise Refusal(f"Input {name!r} holds no plain array: {error}.") from None
     if types <= {str, NoneType}:
         return array
     kinds = ", ".join(sorted(kind.__name__ for kind in types))
-    raise RequestError(f"Input {name!r} mixes values of several kinds: {kinds}.")
+    raise Refusal(f"Input {name!r} mixes values of several kinds: {kinds}.")
 
 
 def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
     """Return the array as `datatype`, one of `NUMPY_TYPES`.
 
     Raises:
-        RequestError: that would change a value.
+        Refusal: that would change a value.
     """
     if array.dtype == NUMPY_TYPES[datatype]:
         return array
     if array.dtype.kind not in ACCEPTED_KINDS[datatype]:
-        raise RequestError(f"Input {name!r} does not hold {datatype} data: it has {array.dtype} values.")
+        raise Refusal(f"Input {name!r} does not hold {datatype} data: it has {array.dtype} values.")
     with np.errstate(invalid="ignore", over="ignore"):
         converted = array.astype(NUMPY_TYPES[datatype])
     same = np.isfinite(converted) == np.isfinite(array) if datatype[:2] == "FP" else converted == array
     if not same.all():
-        raise RequestError(f"Input {name!r} does not hold {datatype} data: {array[~same].flat[0]} is not one.")
+        raise Refusal(f"Input {name!r} does not hold {datatype} data: {array[~same].flat[0]} is not one.")
     return converted

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .columns import NUMPY_TYPES, Columns, Rows, TensorMetadata, array_of, cast
-from .refusals import RequestError
+from .refusals import Refusal
 
 MATRIX = 2
 """The number of a matrix's dimensions."""
@@ -80,18 +80,18 @@ def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
     """Return one row per entry, from a tensor for each column or from one matrix [rows, columns].
 
     Raises:
-        RequestError: a tensor is missing, unknown, or of the wrong datatype or shape.
+        Refusal: a tensor is missing, unknown, or of the wrong datatype or shape.
     """
     if len(tensors) == 1 and len(tensors[0].shape) == MATRIX and tensors[0].name not in columns.names:
         return columns.rows_of_matrix(tensors[0].name, _array(tensors[0]))
     given = {tensor.name: tensor for tensor in tensors}
     if len(given) < len(tensors):
-        raise RequestError("An input is named twice; send each column once.")
+        raise Refusal("An input is named twice; send each column once.")
     columns.check_names(given)
     size = tensors[0].shape[0] if tensors[0].shape else 0
     for tensor in tensors:
         if tensor.shape not in ([size], [size, 1]):
-            raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{size}], as the first has.")
+            raise Refusal(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{size}], as the first has.")
     return columns.rows({name: _array(tensor).reshape(size) for name, tensor in given.items()})
 
 
@@ -99,22 +99,22 @@ def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
     """Return one row per record, in which `null` stands for a missing number.
 
     Raises:
-        RequestError: a record lacks a column, has an unknown one, or a value of the wrong type.
+        Refusal: a record lacks a column, has an unknown one, or a value of the wrong type.
     """
     for record in records:
         columns.check_names(record)
     values = {name: array_of([record[name] for record in records], name) for name in columns.names}
     for name, array in values.items():
         if array.ndim != 1:
-            raise RequestError(f"Input {name!r} holds a list; expected one value in each record.")
+            raise Refusal(f"Input {name!r} holds a list; expected one value in each record.")
     return columns.rows(values)
 
 
 def check_outputs(asked: list[RequestedOutput] | None, name: str) -> None:
-    """Raise a RequestError if another output is asked for than the one there is."""
+    """Raise a Refusal if another output is asked for than the one there is."""
     for output in asked or []:
         if output.name != name:
-            raise RequestError(f"Output {output.name!r} is unknown; expected {name}.")
+            raise Refusal(f"Output {output.name!r} is unknown; expected {name}.")
 
 
 def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
@@ -136,15 +136,15 @@ def input_tensors(rows: pd.DataFrame) -> list[Tensor]:
 
 def _array(tensor: Tensor) -> NDArray[Any]:
     if tensor.datatype not in NUMPY_TYPES:
-        raise RequestError(
+        raise Refusal(
             f"Input {tensor.name!r} has datatype {tensor.datatype!r}; expected one of {', '.join(NUMPY_TYPES)}."
         )
     if min(tensor.shape, default=0) < 0:
-        raise RequestError(f"Input {tensor.name!r} has shape {tensor.shape}; no length is below 0.")
+        raise Refusal(f"Input {tensor.name!r} has shape {tensor.shape}; no length is below 0.")
     array = cast(array_of(tensor.data, tensor.name), tensor.datatype, tensor.name)
     try:
         return array.reshape(tensor.shape)
     except ValueError:
-        raise RequestError(
+        raise Refusal(
             f"Input {tensor.name!r} has shape {tensor.shape}, which its {array.size} values do not fill."
         ) from None

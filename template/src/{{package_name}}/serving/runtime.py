@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..settings import Settings
 from .batching import Batcher
 from .columns import Rows
 from .model import ServedModel, load
-from .refusals import ModelError, NotReadyError, Refusal, RequestError
+from .refusals import Refusal
 from .telemetry import INFO, ROWS
 
 STARTUP_FAILURE = 3
@@ -47,32 +48,30 @@ class Runtime:
 
     @property
     def model(self) -> ServedModel:
-        """The model, or NotReadyError while it is loading."""
+        """The model, or a Refusal while it is loading."""
         if self._model is None:
-            raise NotReadyError("The model is loading; try again.")
+            raise _loading()
         return self._model
 
     async def predict(self, rows: Rows) -> NDArray[Any]:
         """Return one answer for each row.
 
         Raises:
-            RequestError: no rows, or more than `serve_max_rows`.
-            NotReadyError: the model is loading.
-            OverloadError: `serve_max_waiting` requests wait already.
-            SlowModelError: no answer within `serve_timeout_seconds`.
-            ModelError: the model raised an error.
+            Refusal: no rows, or more than `serve_max_rows`; the model is loading, fails, or has no answer within
+                `serve_timeout_seconds`; `serve_max_waiting` requests wait already.
         """
         if not 0 < len(rows) <= self.settings.serve_max_rows:
-            raise RequestError(f"The request has {len(rows)} rows; expected 1 to {self.settings.serve_max_rows}.")
+            raise Refusal(f"The request has {len(rows)} rows; expected 1 to {self.settings.serve_max_rows}.")
         if self._batcher is None:
-            raise NotReadyError("The model is loading; try again.")
+            raise _loading()
         try:
             answers = await self._batcher.predict(rows)
         except Refusal:
             raise
         except Exception as error:  # what a model's own library raises is unforeseeable
             logger.exception("The model failed")
-            raise ModelError("The model failed on these rows; the server's log has the cause.") from error
+            complaint = "The model failed on these rows; the server's log has the cause."
+            raise Refusal(complaint, HTTPStatus.INTERNAL_SERVER_ERROR) from error
         ROWS.inc(len(rows))
         return answers
 
@@ -111,3 +110,7 @@ class Runtime:
                 timer.start()
 
         signal.signal(signal.SIGTERM, drain)
+
+
+def _loading() -> Refusal:
+    return Refusal("The model is loading; try again.", HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,0 +1,28 @@
+"""The session on a generated page that shows what the rollout commands print."""
+
+import re
+
+from tests.local.projects import Project
+
+PASSING = ("uv run", "  waiting for ")
+"""How lines begin that say what is under way."""
+
+
+def shown(project: Project, **names: str) -> str:
+    """Return the session that the page shows, with other names for those in it."""
+    page = (project.folder / "docs/rollout.md").read_text()
+    (session,) = re.findall(r"```console\n(\$ .*?)```", page, re.DOTALL)
+    for name, other in names.items():
+        session = session.replace(name.replace("_", "-"), other)
+    return str(session)
+
+
+def repeated(project: Project, session: str) -> str:
+    """Return the session that comes of its commands."""
+    commands = re.findall(r"(?m)^\$ make (.*)$", session)
+    return "".join(f"$ make {command}\n{_printed(project, command)}" for command in commands)
+
+
+def _printed(project: Project, command: str) -> str:
+    lines = project.make(command).splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines if not line.startswith(PASSING))
