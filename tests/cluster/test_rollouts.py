@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,8 +46,9 @@ def test_page_shows_what_the_commands_print(environment: Environment) -> None:
     assert repeated(environment.project, session) == session
 
 
-def test_deployment_without_a_champion_says_how_to_get_one(environment: Environment) -> None:
-    assert "has no champion yet; `make run`" in environment.project.fail("deploy", MODEL_NAME="unborn")
+def test_deployment_without_a_champion_says_how_to_get_one(environment: Environment, tmp_path: Path) -> None:
+    empty = f"sqlite:///{tmp_path / 'empty.db'}"
+    assert "has no champion yet; `make run`" in environment.project.fail("deploy", MLFLOW_TRACKING_URI=empty)
 
 
 def test_deployment_without_a_tracking_server_says_what_to_set(environment: Environment) -> None:
