@@ -28,7 +28,9 @@ INFER = f"{MODEL}/infer"
 REQUEST = {"inputs": [{"name": "rows", "shape": [1, len(SAMPLE)], "datatype": "FP64", "data": SAMPLE}]}
 GATED_REQUEST = {"inputs": [{"name": "number", "shape": [1], "datatype": "FP64", "data": [1]}]}
 CLIENTS = 8
-SECONDS_TO_END = 5
+SECONDS_TO_DRAIN = 3
+SECONDS_TO_END = 6
+"""Less than SERVE_TIMEOUT_SECONDS, after which the server ends whatever is not finished."""
 
 GATED_MODEL = """
 import os
@@ -133,7 +135,7 @@ def test_slow_model_is_not_waited_for(trained: Project, gated: str, tmp_path: Pa
 
 @pytest.fixture(scope="module")
 def strict(trained: Project) -> Iterator[Server]:
-    with serving(trained, SERVE_TIMEOUT_SECONDS="1", SERVE_MAX_BYTES="1000") as server:
+    with serving(trained, SERVE_TIMEOUT_SECONDS="3", SERVE_MAX_BYTES="1000") as server:
         yield server
 
 
@@ -169,7 +171,7 @@ class Ending(NamedTuple):
 @pytest.fixture(scope="module", params=["1", "2"], ids=["one-process", "two-processes"])
 def ending(request: pytest.FixtureRequest, trained: Project) -> Ending:
     with (
-        serving(trained, SERVE_DRAIN_SECONDS="1", WORKERS=request.param) as server,
+        serving(trained, SERVE_DRAIN_SECONDS=str(SECONDS_TO_DRAIN), WORKERS=request.param) as server,
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
         clients = [Client(server) for _ in range(CLIENTS)]
@@ -222,7 +224,7 @@ def test_ending_server_lets_its_connections_go(ending: Ending) -> None:
 
 
 def test_ending_server_ends_soon_after_it_drained(ending: Ending) -> None:
-    assert 1 <= ending.seconds < 1 + SECONDS_TO_END
+    assert SECONDS_TO_DRAIN <= ending.seconds < SECONDS_TO_DRAIN + SECONDS_TO_END
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
