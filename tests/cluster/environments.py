@@ -105,7 +105,7 @@ class Environment:
         return model
 
     def scale(self, **changes: object) -> None:
-        """Change the autoscaler of the stable variant, which the operators leave alone until a release changes it."""
+        """Change the autoscaler of the stable variant, which the stand-ins leave alone until a release changes it."""
         name, patch = VARIANTS[self.serving]["stable"], json.dumps({"spec": changes})
         kubectl("patch", f"hpa/{name}", "-n", self.namespace, "--type=merge", f"--patch={patch}")
 

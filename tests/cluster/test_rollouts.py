@@ -55,6 +55,11 @@ def test_deployment_without_a_tracking_server_says_what_to_set(environment: Envi
     assert "set MLFLOW_TRACKING_URI to the MLflow server" in environment.project.fail("deploy", MLFLOW_TRACKING_URI="")
 
 
+def test_deployment_without_a_context_says_how_to_choose_one(environment: Environment) -> None:
+    printed = environment.project.fail("deploy", KUBECONFIG="/dev/null")
+    assert "choose a cluster with `kubectl config use-context`" in printed
+
+
 def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -> None:
     release, before = environment.release, environment.deployment("stable")["metadata"]["generation"]
     environment.appoint(2)

@@ -35,7 +35,10 @@ class Cluster:
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.context = _kubectl("config", "current-context").strip()
+        try:
+            self.context = _kubectl("config", "current-context").strip()
+        except RolloutError as error:
+            raise RolloutError(f"{error}; choose a cluster with `kubectl config use-context`.") from error
 
     def __str__(self) -> str:
         """Return where it is, for a person to check."""
