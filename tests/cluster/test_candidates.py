@@ -74,7 +74,7 @@ def test_shadow_gets_a_copy_and_answers_nobody(trial: Environment) -> None:
 
 def test_abortion_under_load_takes_the_candidate_away_and_loses_no_request(trial: Environment) -> None:
     with trial.client.sending(trial.service("stable")) as traffic:
-        trial.project.make("abort-canary")
+        trial.project.make("abort-canary", MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # which nobody answers
         trial.wait("candidate", "delete")
 
     assert (traffic.failures, set(traffic.answers)) == ([], {"1"})

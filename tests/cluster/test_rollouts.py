@@ -10,6 +10,7 @@ from tests.running import run
 
 from .environments import Environment
 from .kubectl import get, kubectl
+from .overlays import edit
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
@@ -22,6 +23,16 @@ def missing_image(environment: Environment) -> Iterator[None]:
     run(*version, "9.9.9", cwd=environment.project.folder, env=environment.project.environment)
     yield
     run(*version, "0.1.0", cwd=environment.project.folder, env=environment.project.environment)
+
+
+@pytest.fixture
+def single_rows(environment: Environment) -> Iterator[None]:
+    """Have the server refuse the rows that were recorded with a model, which are three."""
+    base = environment.manifests / "base/kustomization.yaml"
+    before = base.read_text()
+    edit(base, "( +)- WORKERS=1", r"\1- WORKERS=1\n\1- SERVE_MAX_ROWS=1")
+    yield
+    base.write_text(before)
 
 
 def test_deployed_version_answers_through_its_service(environment: Environment) -> None:
@@ -123,3 +134,16 @@ def test_release_that_cannot_start_is_put_back_and_disturbs_nobody(environment: 
     assert environment.release == release
     assert environment.asked_for("stable") == "models:/wine-cultivars/1"
     assert (traffic.failures, set(traffic.answers)) == ([], {"1"})
+
+
+@pytest.mark.usefixtures("single_rows")
+def test_release_that_answers_badly_is_put_back(environment: Environment) -> None:
+    release = environment.release
+    environment.appoint(2)
+
+    printed = environment.project.fail("deploy")
+
+    assert "The request has 3 rows; expected 1 to 1." in printed
+    assert "version 1 serves again" in printed
+    assert environment.release == release
+    assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
