@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-serving lock clean
+.PHONY: help demo test lint format bench bench-serving pictures lock clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -29,6 +29,9 @@ bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 
 bench-serving: $(READY) ## Measure the model server alone
 	.venv/bin/python benchmarks/run.py serving
+
+pictures: $(READY) ## Draw docs/pictures anew; needs prometheus
+	.venv/bin/python scripts/pictures.py
 
 lock: $(READY) ## Bring requirements.lock up to date
 	.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --universal --upgrade -o requirements.lock

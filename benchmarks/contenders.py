@@ -10,6 +10,7 @@ from environments import SERVERS
 MODEL_NAME = "wine-cultivars"
 V2 = f"v2/models/{MODEL_NAME}"
 OURS, OURS_MATRIX = "this server", "this server, matrix"
+OURS_WATCHED = "this server, monitoring"
 MLSERVER, PYFUNC, MLFLOW = "MLServer", "KServe SDK", "`mlflow models serve`"
 ARRAYS = "KServe SDK, bare arrays"
 ECHO = "echo, no model"
@@ -44,13 +45,21 @@ class Contender:
         return env | {"PATH": f"{self.programs}{os.pathsep}{env['PATH']}"} | self.variables
 
 
-def contenders(project: Path, model: Path, environments: dict[str, Path]) -> list[Contender]:
-    """Return all servers of a model's folder, each with a port of its own and one worker."""
-    ours, matrix, arrays, pyfunc, mlflow, echo, *mlserver = free_ports(9)
+def contenders(project: Path, watched: Path, model: Path, environments: dict[str, Path]) -> list[Contender]:
+    """Return all servers of a model's folder, each with a port of its own and one worker.
+
+    Args:
+        project: a generated project.
+        watched: another one, with monitoring.
+        model: the model's folder.
+        environments: those of the competitors, by their names.
+    """
+    ours, matrix, counting, arrays, pyfunc, mlflow, echo, *mlserver = free_ports(10)
     programs = project / ".venv" / "bin"
     return [
         _ours(OURS, project, model, ours),
         _ours(OURS_MATRIX, project, model, matrix, body="matrix"),
+        _ours(OURS_WATCHED, watched, model, counting),
         _mlserver(model, environments["mlserver"] / "bin", mlserver),
         _kserve(PYFUNC, "kserve_pyfunc.py", model, environments["kserve"] / "bin", pyfunc),
         _kserve(ARRAYS, "kserve_arrays.py", model, environments["kserve"] / "bin", arrays, body="matrix"),

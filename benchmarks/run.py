@@ -96,11 +96,13 @@ def prepare(root: Path) -> dict[str, str]:
 
 def compare_servers(root: Path, env: dict[str, str]) -> Comparison:
     """Compare the model server of a new project with others."""
-    copy(root, env, "served")
-    project = root / "served"
+    project, watched = root / "served", root / "watched"
+    copy(root, env, project.name)
+    run("make", "setup", folder=project, env=env)
+    copy(root, env, watched.name, "--data", "monitoring=true")
     for target in ("setup", "run"):
-        run("make", target, folder=project, env=env)
-    comparison = compare(project, root, env, console.print)
+        run("make", target, folder=watched, env=env)
+    comparison = compare(project, watched, root, env, console.print)
     for (server, connections, rows), found in comparison.loads.items():
         case = {"server": server, "connections": connections, "rows": rows}
         more = {"p50_ms": round(found.p50, 2), "p99_ms": round(found.p99, 2), "errors": found.errors}

@@ -33,23 +33,24 @@ class Comparison:
     model_packages: list[str]
 
 
-def compare(project: Path, root: Path, env: dict[str, str], report: Callable[[str], None]) -> Comparison:
+def compare(project: Path, watched: Path, root: Path, env: dict[str, str], report: Callable[[str], None]) -> Comparison:
     """Compare the servers of a project's champion.
 
     Args:
-        project: a generated project that has a champion.
+        project: a generated project.
+        watched: another one, with monitoring, that has a champion.
         root: a folder for the competitors' environments.
         env: the environment variables of all commands.
         report: takes a line on what was done.
     """
     model = root / "model"
-    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{project / '.local' / 'mlflow.db'}"}
+    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{watched / '.local' / 'mlflow.db'}"}
     download = ("artifacts", "download", "--artifact-uri", f"models:/{MODEL_NAME}@champion", "--dst-path", str(model))
-    run(".venv/bin/mlflow", *download, folder=project, env=env | tracking)
+    run(".venv/bin/mlflow", *download, folder=watched, env=env | tracking)
     environments = create(project, model, root, env)
     sizes = {name: installed_size(environment) for name, environment in environments.items()}
     report(f"Environments of {', '.join(sizes)} are made")
-    servers = contenders(project, model, environments)
+    servers = contenders(project, watched, model, environments)
     bodies = _bodies(servers, model, root)
     with ExitStack() as running:
         for server in servers:

@@ -9,7 +9,7 @@ import pytest
 from copier import run_copy
 
 from tests.local.images import build, require_docker
-from tests.local.projects import Project
+from tests.local.projects import Project, trained_project
 from tests.running import ROOT, commit_all, run
 
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
@@ -50,12 +50,7 @@ def render(template: Path, tmp_path: Path) -> Render:
 def image_project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project that Docker can build, with a trained champion in its MLflow."""
     require_docker()
-    folder = tmp_path_factory.mktemp("images")
-    run_copy(str(template), folder, data={"python_version": "3.11"}, defaults=True, quiet=True)
-    project = Project(folder)
-    project.make("setup")
-    project.make("run")
-    return project
+    return trained_project(template, tmp_path_factory.mktemp("images"), python_version="3.11", monitoring=True)
 
 
 @pytest.fixture(scope="session")

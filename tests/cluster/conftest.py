@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 from copier import run_copy
 
 from tests.local.projects import Project
@@ -16,7 +15,7 @@ from tests.running import give_up, run
 
 from .environments import Environment, rows
 from .kserve import KServe
-from .kubectl import as_list, kubectl, listed
+from .kubectl import documents, kubectl, listed
 from .overlays import MODES
 from .seldon import Seldon
 from .store import mlflow_server
@@ -25,10 +24,10 @@ CRDS = [
     "https://github.com/kubeflow/community-distribution//applications/kserve/kserve?ref=26.03",
     "https://github.com/SeldonIO/seldon-core//operator/config/crd?ref=v1.17.1",
     "https://github.com/kubernetes-sigs/gateway-api//config/crd?ref=v1.4.1",
+    "https://github.com/prometheus-operator/kube-prometheus?ref=v0.18.0",
 ]
 Deployable = Callable[..., Project]
 Start = Callable[[str], AbstractContextManager[Environment]]
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +43,8 @@ def cluster(kustomize: None) -> None:
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
     for url in CRDS:
-        manifests = yaml.load_all(kubectl("kustomize", url), Loader=Loader)
-        crds = [manifest for manifest in manifests if manifest["kind"] == "CustomResourceDefinition"]
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=as_list(crds))
+        crds = documents(kubectl("kustomize", url), "CustomResourceDefinition")
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given="---\n".join(crds))
     kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
 
@@ -63,7 +61,7 @@ def namespace(cluster: None) -> Iterator[str]:
 def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a generated repository for each deployment mode."""
     made = {}
-    for mode, answers in MODES.items():
+    for mode, answers in (MODES | {"none": {"preset": "full", "serving": "none"}}).items():
         made[mode] = tmp_path_factory.mktemp("serving") / mode
         data = answers | {"image_registry": "ghcr.io/acme"}
         run_copy(str(template), made[mode], data=data, defaults=True, quiet=True)
@@ -123,7 +121,7 @@ def deployable(
 
     def make(**answers: object) -> Project:
         folder = tmp_path_factory.mktemp("deployable")
-        data = {"python_version": "3.11"} | answers
+        data = {"python_version": "3.11", "monitoring": True} | answers
         run_copy(str(template), folder, data=data, defaults=True, quiet=True)
         shutil.copy(image_project.folder / "uv.lock", folder)
         project = Project(folder, settings={"MLFLOW_TRACKING_URI": store, "KUBECONFIG": os.environ["KUBECONFIG"]})

@@ -1,6 +1,7 @@
 """How the tests call kubectl."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,6 +31,11 @@ def listed(kind: str, namespace: str, selector: str = "") -> list[Object]:
     """Return the objects of a kind that have the labels."""
     found: list[Object] = json.loads(kubectl("get", kind, "-o=json", "-n", namespace, "-l", selector))["items"]
     return found
+
+
+def documents(built: str, kind: str) -> list[str]:
+    """Return the YAML documents of a kind, unread: PyYAML needs seconds for CRDs, and does not take all of them."""
+    return [document for document in re.split(r"(?m)^---\n", built) if f"\nkind: {kind}\n" in document]
 
 
 def as_list(items: Sequence[Mapping[str, Any]]) -> str:

@@ -16,9 +16,9 @@ from .kubectl import kubectl
 NAME = "wine-cultivars"
 IMAGE = f"ghcr.io/acme/{NAME}-serving"
 MODES: dict[str, dict[str, str]] = {
-    "standard": {"serving": "kserve"},
-    "knative": {"serving": "kserve", "platform": "kubeflow"},
-    "seldon": {"serving": "seldon"},
+    "standard": {"preset": "full", "serving": "kserve"},
+    "knative": {"preset": "full", "serving": "kserve", "platform": "kubeflow"},
+    "seldon": {"preset": "full", "serving": "seldon"},
 }
 SOURCES = {
     "standard": "predictor/inferenceservice.yaml",

@@ -116,7 +116,7 @@ def test_logger_can_be_added(mode: str, overlay: str, projects: dict[str, Path],
     manifests = with_release(projects[mode], tmp_path, "canary")
     place = r"\1  - ../../features/logger\n\2" if mode == "seldon" else r"\1\2  - ../../features/logger\n"
     edit(manifests / "overlays" / overlay / "kustomization.yaml", r"(components:\n)((?:  - .*\n)+)", place)
-    assert build(manifests, overlay).count("url: http://request-log.monitoring") == len(pods(build(manifests, overlay)))
+    assert build(manifests, overlay).count("url: http://request-log.logging") == len(pods(build(manifests, overlay)))
 
 
 def test_knative_is_asked_for_nothing_that_its_feature_flags_forbid(projects: dict[str, Path], tmp_path: Path) -> None:

@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import pytest
-from copier import run_copy
 
-from tests.local.projects import Project
+from tests.local.projects import Project, trained_project
 
 
 @pytest.fixture(scope="session")
 def trained(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return the smallest project, with a trained champion in its MLflow."""
-    folder = tmp_path_factory.mktemp("trained")
-    run_copy(str(template), folder, data={"preset": "minimal"}, defaults=True, quiet=True)
-    project = Project(folder)
-    project.make("setup")
-    project.make("run")
-    return project
+    return trained_project(template, tmp_path_factory.mktemp("trained"), preset="minimal")
+
+
+@pytest.fixture(scope="session")
+def watched(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return the smallest project that has monitoring, with a trained champion in its MLflow."""
+    return trained_project(template, tmp_path_factory.mktemp("watched"), preset="minimal", monitoring=True)

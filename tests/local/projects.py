@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from copier import run_copy
 
 from tests.local.data_servers import free_port
 from tests.running import ROOT, run
@@ -62,6 +65,15 @@ class Project:
                 yield address
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
+
+
+def trained_project(template: Path, folder: Path, **answers: Any) -> Project:
+    """Return a project generated from answers, set up, and with a trained champion."""
+    run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
+    project = Project(folder)
+    project.make("setup")
+    project.make("run")
+    return project
 
 
 def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:

@@ -29,6 +29,7 @@ TEXTS: dict[str, list[str]] = {
     ],
     "author_name": ["ML Team", 'O\'Neil "Ω"'],
     "namespace": ["wine-cultivars", "0", "abcdefghij-klmnopqrst-uvwxyz12"],
+    "repository_url": ["", "https://git.example.com:8443/data-science/wine.cultivars"],
     "image_registry": ["", "localhost:5001", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/data-science"],
 }
 

@@ -29,6 +29,8 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
     ("gitops", True): r"(?i)controller|git_?commit\b.*title|would be committed",
+    ("monitoring", True): r"(?i)monitor|grafana|evidently|pushgateway|runbook|promtool|drift",
+    ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
 }
 # These leave nothing to look for: they add nothing of their own.
@@ -36,7 +38,9 @@ SILENT: set[tuple[str, Any]] = {
     ("ci", "none"),
     ("serving", "none"),
     ("gitops", False),
+    ("monitoring", False),
     ("notebooks", False),
+    ("telemetry", False),
     ("python_version", "3.11"),  # the oldest that is allowed, so every repository names it
 }
 VALUES = [(name, value) for name, values in OPTIONS.items() if name not in TEXTS for value in values]

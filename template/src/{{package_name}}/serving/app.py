@@ -31,7 +31,7 @@ from .protocol import (
     rows_of_records,
     rows_of_tensors,
 )
-from .refusals import Refusal
+from .refusals import Reason, Refusal
 from .runtime import Runtime
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,7 +43,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """Return the ASGI application of one model; without settings, of those in the environment."""
     settings = settings or load_settings()
     telemetry.configure_logging()
-    runtime, name = Runtime(settings), settings.model_name
+    runtime = Runtime(settings)
+    name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
         return _json({"name": package, "version": version(package), "extensions": []})
@@ -92,7 +93,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             asked = request.path_params["name"], request.path_params.get("version", served)
             if asked != (name, served):
                 complaint = f"Model {asked[0]!r} version {asked[1]} is not served here; {name!r} version {served} is."
-                raise Refusal(complaint, HTTPStatus.NOT_FOUND)
+                raise Refusal(complaint, Reason.NOT_SERVED)
             return await endpoint(request)
 
         return answer
@@ -130,19 +131,21 @@ async def _body(request: Request, settings: Settings) -> bytes:
                 body += chunk
                 if len(body) > settings.serve_max_bytes:
                     complaint = f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows."
-                    raise Refusal(complaint, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                    raise Refusal(complaint, Reason.LARGE_BODY)
     except TimeoutError:
         complaint = f"The body took longer than {settings.serve_timeout_seconds} seconds to come."
-        raise Refusal(complaint, HTTPStatus.REQUEST_TIMEOUT) from None
+        raise Refusal(complaint, Reason.SLOW_BODY) from None
     return bytes(body)
 
 
 async def _bad_json(request: Request, error: Exception) -> Response:
-    return _json(ErrorMessage(f"The body is no such request: {error}."), HTTPStatus.BAD_REQUEST)
+    return await _refusal(request, Refusal(f"The body is no such request: {error}."))
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what the handler is registered for
+    if isinstance(error, Refusal):
+        request.scope["reason"] = error.reason  # for the metrics
     return _json(ErrorMessage(error.detail), error.status_code, dict(error.headers or {}))
 
 

@@ -4,15 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from .columns import Rows
-from .refusals import Refusal
+from .columns import Rows, together
+from .refusals import Reason, Refusal
 
 MOST_ROWS_TOGETHER = 1_000
 
@@ -52,7 +50,7 @@ class Batcher:
             Refusal: `most_waiting` requests wait already, or it took longer than `seconds`.
         """
         if len(self._jobs) >= self._most_waiting:
-            raise Refusal(f"{len(self._jobs)} requests wait already; try again.", HTTPStatus.SERVICE_UNAVAILABLE)
+            raise Refusal(f"{len(self._jobs)} requests wait already; try again.", Reason.QUEUE_FULL)
         answer: asyncio.Future[NDArray[Any]] = self._loop.create_future()
         self._jobs.append(_Job(rows, answer))
         self._arrived.set()
@@ -97,7 +95,7 @@ class Batcher:
     def _outcomes(self, jobs: list[_Job]) -> list[NDArray[Any] | Exception]:
         """Return what each job gets. Where one of several makes the model fail, each is tried by itself."""
         try:
-            answers = self._predict(_together([job.rows for job in jobs]))
+            answers = self._predict(together([job.rows for job in jobs]))
         except Exception as error:
             return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job])]
         return list(np.split(answers, np.cumsum([len(job.rows) for job in jobs])[:-1]))
@@ -105,11 +103,4 @@ class Batcher:
     def _give_up(self, answer: "asyncio.Future[NDArray[Any]]") -> None:
         if not answer.done():
             complaint = f"The model took longer than {self._seconds} seconds; try again."
-            answer.set_exception(Refusal(complaint, HTTPStatus.GATEWAY_TIMEOUT))
-
-
-def _together(parts: list[Rows]) -> Rows:
-    if len(parts) == 1:
-        return parts[0]
-    frames = [part for part in parts if isinstance(part, pd.DataFrame)]
-    return pd.concat(frames, ignore_index=True) if frames else np.concatenate(parts)
+            answer.set_exception(Refusal(complaint, Reason.TIMEOUT))

@@ -114,6 +114,14 @@ class Columns:
         return self.rows({tensor.name: matrix[:, place] for place, tensor in enumerate(self.tensors)})
 
 
+def together(parts: list[Rows]) -> Rows:
+    """Return the rows of all parts, which are of one kind."""
+    if len(parts) == 1:
+        return parts[0]
+    frames = [part for part in parts if isinstance(part, pd.DataFrame)]
+    return pd.concat(frames, ignore_index=True) if frames else np.concatenate(parts)
+
+
 def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:
     """Return JSON values as an array of booleans, integers, floats or texts; `null` is a missing number.
 

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 from mlflow.pyfunc import PyFuncModel, load_model
 from mlflow.types import DataType
 from numpy.typing import NDArray
@@ -32,8 +34,15 @@ class ServedModel:
     version: str
     columns: Columns
     outputs: list[TensorMetadata]
+    record: Model
+    """What MLflow notes with the model."""
     predict: Callable[[Rows], NDArray[Any]]
     """Return one answer for each row."""
+
+    @property
+    def recorded(self) -> float:
+        """When the model was recorded, in seconds since 1970."""
+        return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
 def resolve(settings: Settings) -> str:
@@ -70,9 +79,10 @@ def load(settings: Settings) -> ServedModel:
     dates = frozenset(column.name for column in signature.inputs.inputs if column.type == DataType.datetime)
     columns = Columns(tensors_of(signature.inputs), dates)
     outputs = tensors_of(signature.outputs)
+    version, record = _version(uri, model), model.metadata
     if by_matrix := _matrix_predictor(model, columns):
-        return ServedModel(_version(uri, model), replace(columns, as_matrix=True), outputs, by_matrix)
-    return ServedModel(_version(uri, model), columns, outputs, lambda rows: np.asarray(model.predict(rows)))
+        return ServedModel(version, replace(columns, as_matrix=True), outputs, record, by_matrix)
+    return ServedModel(version, columns, outputs, record, lambda rows: np.asarray(model.predict(rows)))
 
 
 def _matrix_predictor(model: PyFuncModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:

@@ -1,0 +1,1 @@
+"""What is watched while the model serves: its data, its drift and its accuracy."""

@@ -1,0 +1,63 @@
+"""The commands that watch the model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..settings import load_settings
+
+Days = Annotated[int, typer.Option(min=1, help="How far back to look.")]
+
+app = typer.Typer()
+
+
+@app.command()
+def monitor(port: Annotated[int, typer.Option(help="The port to listen on.")] = 9090) -> None:
+    """Run Prometheus with the project's rules on the local server, until Ctrl-C."""
+    from .prometheus import run
+
+    settings = load_settings()
+    address = f"http://127.0.0.1:{port}"
+    typer.echo(f"Prometheus watches {settings.serve_host}:{settings.serve_port}, with or without a server there.")
+    typer.echo(f"  targets  {address}/targets\n  rules    {address}/rules\n  alerts   {address}/alerts\nCtrl-C ends.")
+    run(settings, port)
+
+
+@app.command()
+def drift(
+    days: Days = 1,
+    example: Annotated[bool, typer.Option("--example", help="Report on DATA_URI with one column shifted.")] = False,
+) -> None:
+    """Report on the drift of captured requests, or on an example."""
+    from ..data import load
+    from . import drift
+
+    settings = load_settings()
+    with Console(stderr=True).status("Comparing with the training rows"):
+        if example:
+            column, found = drift.example(settings, load(*settings.data_source))
+            typer.echo(f"An example: DATA_URI with {column} shifted by {drift.EXAMPLE_SHIFT:g} standard deviations.")
+        else:
+            found = drift.report(settings, days)
+    table = Table("Column", "PSI", "", box=None, pad_edge=False)
+    for name, value in sorted(found.psi.items(), key=lambda item: -item[1]):
+        table.add_row(name, f"{value:.3f}", "drifted" if name in found.drifted else "")
+    Console().print(table)
+    outcome = f"{len(found.drifted)} of {len(found.psi)} columns drifted"
+    typer.echo(f"{outcome} in {found.rows} rows of version {found.version}.")
+    typer.echo(f"The report is drift.html in run {found.run_id}; `make ui` opens MLflow.")
+
+
+@app.command()
+def feedback(
+    labels: Annotated[Path, typer.Argument(help="A CSV file with request_id, label and, if need be, row.")],
+    days: Days = 30,
+) -> None:
+    """Say how accurate the captured predictions were, now that their labels are known."""
+    from .feedback import give_feedback
+
+    for version, found in give_feedback(load_settings(), labels, days).items():
+        typer.echo(f"Version {version} was right in {found.ratio:.1%} of {found.rows} labelled predictions.")

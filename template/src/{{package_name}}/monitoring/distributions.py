@@ -1,0 +1,92 @@
+"""How the values of a column are spread over bins: in training, and in what a server is asked and answers.
+
+Prometheus rules compare the two by the population stability index (N. Siddiqi, "Credit Risk Scorecards", 2006).
+"""
+
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
+
+Role = Literal["feature", "prediction"]
+
+METADATA_KEY = "distributions"
+"""Where a model's metadata has them."""
+DECILES = np.arange(1, 10) / 10
+MOST_CATEGORIES = 20
+MOST_COLUMNS = 100
+"""The bounds of the metrics' labels: 100 columns of at most 22 bins."""
+OTHER, MISSING = "other", "missing"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The bins of a column, with the share of the training rows in each.
+
+    Numbers fall between `edges`, the deciles of training: the first and the last bin are open. Texts and classes fall
+    on `categories`, the most frequent in training, or on "other". The last bin is for missing values.
+    """
+
+    column: str
+    role: Role
+    edges: list[float] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, values: pd.Series, role: Role) -> Self:
+        """Return the distribution of a column in training."""
+        present = values.dropna()
+        if _by_deciles(values, role):
+            numbers = present.astype(float) if len(present) else [0.0]
+            edges = np.unique(np.quantile(numbers, DECILES, method="inverted_cdf"))
+            unfilled = cls(str(values.name), role, edges=edges.tolist())
+        else:
+            frequent = present.astype(str).value_counts().index[:MOST_CATEGORIES]
+            unfilled = cls(str(values.name), role, categories=sorted(frequent))
+        shares = unfilled.count(values) / max(len(values), 1)
+        return cls(**asdict(unfilled) | {"shares": shares.tolist()})
+
+    @property
+    def bins(self) -> list[str]:
+        """The bins' names, which sort in their order."""
+        if not self.edges:
+            return [*self.categories, OTHER, MISSING]
+        edges = [f"{edge:.4g}" for edge in self.edges]
+        ranges = [f"up to {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)), f"above {edges[-1]}"]
+        return [*(f"{place}: {name}" for place, name in enumerate(ranges)), MISSING]
+
+    def count(self, values: pd.Series) -> NDArray[np.int64]:
+        """Return how many of the values fall into each bin."""
+        if self.edges:
+            places = np.searchsorted(self.edges, values.to_numpy(dtype=float, na_value=np.nan))
+        else:
+            codes = pd.Categorical(values.astype(str), categories=self.categories).codes
+            places = np.where(codes < 0, len(self.categories), codes)
+        last = len(self.bins) - 1
+        return np.bincount(np.where(values.isna(), last, places), minlength=last + 1)
+
+
+def distributions(features: pd.DataFrame, predictions: pd.Series) -> list[Distribution]:
+    """Return those of the training rows, and of the model's answers for them. Dates have none."""
+    columns = [column for _, column in features.items() if not is_datetime64_any_dtype(column.dtype)]
+    described = [Distribution.of(column, "feature") for column in columns[:MOST_COLUMNS]]
+    return [*described, Distribution.of(predictions, "prediction")]
+
+
+def to_metadata(described: list[Distribution]) -> dict[str, Any]:
+    """Return the distributions as a model's metadata."""
+    return {METADATA_KEY: [asdict(distribution) for distribution in described]}
+
+
+def from_metadata(metadata: dict[str, Any] | None) -> list[Distribution]:
+    """Return the distributions that a model's metadata has, or none where it was trained without."""
+    return [Distribution(**entry) for entry in (metadata or {}).get(METADATA_KEY, [])]
+
+
+def _by_deciles(values: pd.Series, role: Role) -> bool:
+    return is_float_dtype(values.dtype) or (role == "feature" and is_numeric_dtype(values.dtype))
