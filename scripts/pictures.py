@@ -1,7 +1,7 @@
 """Draws the pictures of docs/monitoring.md: what a real Prometheus says of a real server whose traffic shifts.
 
 It makes a project in build/pictures, serves its model, watches it with the project's own rules, sends traffic like
-training and then shifted, and draws panels of the dashboards from Prometheus' answers. It takes about five minutes.
+training and then shifted, and draws panels of the dashboards from Prometheus' answers. It takes about four minutes.
 """
 
 import csv
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "build/pictures"
 PICTURES = ROOT / "docs/pictures"
 SERVER, PROMETHEUS = "http://127.0.0.1:8080", "http://127.0.0.1:9090"
-PHASES = [(90, {}), (90, {"alcohol": 2.5, "hue": 0.8})]
+PHASES = [(60, {}), (60, {"alcohol": 2.5, "hue": 0.8})]
 """Seconds of traffic, and by how much which columns are moved."""
 PANELS = [
     ("service", "Requests by version and code"),

@@ -17,12 +17,14 @@ SHARED = {
     "namespace": "wine-cultivars",
     "gitops": False,
     "framework": "sklearn",
+    "repository_url": "",
 }
+FEATURES = ("monitoring", "telemetry", "notebooks")
 CHOSEN = {
-    "minimal": SHARED | {"serving": "none", "ci": "none", "notebooks": False},
-    "standard": SHARED | {"serving": "kserve", "ci": "github", "notebooks": False},
-    "full": SHARED | {"serving": "kserve", "ci": "github", "notebooks": True},
-    "custom": SHARED | {"serving": "kserve", "ci": "github", "notebooks": False},
+    "minimal": SHARED | {"serving": "none", "ci": "none"} | dict.fromkeys(FEATURES, False),
+    "standard": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, False),
+    "full": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, True),
+    "custom": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, False),
 }
 # One value of each detail that no preset chooses, or that one preset does not.
 GIVEN = {
@@ -33,6 +35,9 @@ GIVEN = {
     "gitops": True,
     "ci": "gitlab",
     "framework": "xgboost",
+    "monitoring": True,
+    "telemetry": True,
+    "repository_url": "https://github.com/acme/wine-cultivars",
     "notebooks": True,
 }
 

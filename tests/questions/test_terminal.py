@@ -23,6 +23,9 @@ DETAILS += [
     "The rollout commands commit",
     "The service that checks",
     "The library of the first model",
+    "Prometheus metrics of drift",
+    "Manifests that keep traces",
+    "Where people browse",
     "A notebook",
 ]
 WRITTEN = "The README goes on from there."
