@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 MOST_NAMED = 6
 """Lines with a name; of more, the highest at the end are named."""
-UNITS = {"reqps": "requests/s", "s": "seconds", "none": "", "percentunit": "share"}
+UNITS = {"reqps": "requests/s", "rowsps": "rows/s", "s": "seconds", "none": "", "percentunit": "share"}
 
 
 def draw(panel: dict[str, Any], folder: Path) -> None:
