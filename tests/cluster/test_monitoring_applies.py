@@ -153,5 +153,11 @@ def test_pods_may_run_in_a_restricted_namespace(
 
 
 def templates(text: str) -> list[dict[str, Any]]:
-    """Return the specifications of the pods that Deployments and StatefulSets ask for."""
-    return [{"spec": item["spec"]["template"]["spec"]} for item in of_kind(text, "Deployment", "StatefulSet")]
+    """Return the specifications of the pods that Deployments and StatefulSets ask for, with the claimed volumes."""
+    found = []
+    for item in of_kind(text, "Deployment", "StatefulSet"):
+        spec = item["spec"]["template"]["spec"]
+        claims = [claim["metadata"]["name"] for claim in item["spec"].get("volumeClaimTemplates", [])]
+        volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+        found.append({"spec": spec | {"volumes": [*spec.get("volumes", []), *volumes]}})
+    return found

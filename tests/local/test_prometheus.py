@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -19,8 +20,8 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from tests.local.data_servers import HOST, free_port
-from tests.local.model_servers import MODEL, NAME, Server, python, serving, starting
+from tests.local.data_servers import HOST, free_port, s3_server
+from tests.local.model_servers import MODEL, NAME, SECONDS_TO_START, Server, python, serving, starting
 from tests.local.projects import Project
 from tests.local.promql import (
     Prometheus,
@@ -30,6 +31,7 @@ from tests.local.promql import (
     wait_until_up,
     watching,
 )
+from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("prometheus")
 
@@ -87,7 +89,7 @@ def prometheus(
         capture = {"CAPTURE_URI": str(watched.folder / "more")}
         starts = {name: stack.enter_context(starting(watched, **capture)) for name in (CALM, MOVED, FAILING)}
         for server in starts.values():
-            server.wait_for(server.ready, 120)
+            server.wait_for(server.ready_processes, SECONDS_TO_START)
         targets = {
             server.address.removeprefix("http://"): {"job": f"{name}/{NAME}", "namespace": name}
             for name, server in starts.items()
@@ -232,6 +234,28 @@ def test_worker_processes_add_up_their_counts(watched: Project, rows: list[Row])
             return sum(float(line.rpartition(" ")[2]) for line in own)
 
         server.wait_for(lambda: counted() == 60)
+
+
+def test_example_shows_which_column_moved(watched: Project) -> None:
+    printed = watched.make("drift")
+    assert re.search(r"(?m)^alcohol +\d+\.\d+ +drifted$", printed)
+    assert "1 of 14 columns drifted in 178 rows of version 1." in printed
+
+
+def test_captured_requests_go_to_a_bucket_and_are_reported_on(watched: Project, rows: list[Row]) -> None:
+    run("uv", "pip", "install", "--quiet", "s3fs", cwd=watched.folder, env=watched.environment)
+    with s3_server() as source:
+        settings = source.environment | {"CAPTURE_URI": f"{source.address}/requests", "CAPTURE_SHARE": "1"}
+        bucket = Project(watched.folder, settings=settings)
+        python(bucket, f"import s3fs; s3fs.S3FileSystem().mkdir({source.address!r})")
+        with serving(bucket) as server:
+            for row in rows:
+                server.ask("/predict", [row | {"hue": row["hue"] + 1}])
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait()
+        printed = bucket.make("drift-report")
+    assert re.search(r"(?m)^hue +\d+\.\d+ +drifted$", printed)
+    assert "in 178 rows of version 1." in printed
 
 
 def test_monitor_runs_prometheus_on_the_rules_and_the_local_server(watched: Project) -> None:

@@ -1,6 +1,6 @@
 """Compares captured requests with the rows that the model learned from, in a report by Evidently."""
 
-import os
+import re
 import tempfile
 import time
 from collections import Counter
@@ -115,14 +115,14 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
             if metric["config"]["type"].endswith(":ValueDrift")
         }
         mlflow.log_artifacts(folder)
-        mlflow.log_metrics({f"psi_of_{column}": value for column, value in psi.items()} | {"rows": len(current)})
+        names = {column: re.sub(r"[^\w./ :-]", "_", f"psi_of_{column}") for column in psi}  # what MLflow allows
+        mlflow.log_metrics({names[column]: value for column, value in psi.items()} | {"rows": len(current)})
     return Drift(version, len(current), psi, run_id)
 
 
 def _reference(settings: Settings, version: str) -> pd.DataFrame:
     """Return the rows that the version was trained on."""
     Registry(settings)
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     try:
         run_id = MlflowClient().get_model_version(settings.model_name, version).run_id
         return pd.read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE))
