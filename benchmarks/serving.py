@@ -10,11 +10,11 @@ from statistics import median
 
 from bodies import predictions, write
 from children import ChildError, listening, printed, run
-from contenders import ECHO, MODEL_NAME, OURS, Contender, contenders
+from contenders import ECHO, MODEL_NAME, OURS, OURS_WATCHED, Contender, contenders
 from environments import SERVERS, create, installed_size
 from load import Load, middle, post
 
-ROUNDS, SECONDS, WARM_UP_SECONDS = 3, 3, 1
+ROUNDS, PAIRS, SECONDS, WARM_UP_SECONDS = 4, 16, 2, 1
 CONNECTIONS, ROWS = (1, 8), (1, 100)
 
 Case = tuple[str, int, int]
@@ -28,6 +28,8 @@ class Comparison:
     loads: dict[Case, Load]
     in_process: dict[int, float]
     """Predictions per second, by their rows."""
+    over_unwatched: float
+    """Requests per second with monitoring, times those without, with the rows that cost it more."""
     sizes: dict[str, int]
     """Bytes of the packages, by the environment's name."""
     model_packages: list[str]
@@ -59,8 +61,9 @@ def compare(project: Path, watched: Path, root: Path, env: dict[str, str], repor
             report(f"{server.name} is ready")
         _agree(servers, bodies)
         loads, in_process = _rounds(servers, bodies, project, model, env, report)
+        over_unwatched = min(_ratio(servers, OURS_WATCHED, OURS, bodies, rows) for rows in ROWS)
     packages = (model / "requirements.txt").read_text().split()
-    return Comparison(loads, in_process, sizes, packages)
+    return Comparison(loads, in_process, over_unwatched, sizes, packages)
 
 
 def _bodies(servers: list[Contender], model: Path, root: Path) -> dict[tuple[str, int], Path]:
@@ -93,13 +96,17 @@ def _rounds(
     env: dict[str, str],
     report: Callable[[str], None],
 ) -> tuple[dict[Case, Load], dict[int, float]]:
-    """Load the servers in turn, several times, and return the medians by case, and the predictions without a server."""
+    """Load the servers in turn, several times, and return the medians by case, and the predictions without a server.
+
+    Every second round goes backwards: what comes just before a server, and how warm the machine is, favours none.
+    """
     loads: dict[Case, list[Load]] = defaultdict(list)
     rates: dict[int, list[float]] = defaultdict(list)
     for server in servers:
         for rows in ROWS:
             post(server.name, server.url, bodies[server.body, rows], max(CONNECTIONS), WARM_UP_SECONDS)
     for number in range(1, ROUNDS + 1):
+        servers = servers[::-1]
         for rows in ROWS:
             rates[rows].append(_in_process(project, model, bodies["matrix", rows], env))
             for connections in CONNECTIONS:
@@ -114,3 +121,20 @@ def _in_process(project: Path, model: Path, body: Path, env: dict[str, str]) -> 
     """Return how often per second the model predicts a request's rows, called by a loop."""
     command = (".venv/bin/python", str(SERVERS / "in_process.py"), str(model), str(body), str(SECONDS))
     return float(printed(*command, folder=project, env=env).splitlines()[-1])
+
+
+def _ratio(servers: list[Contender], name: str, other: str, bodies: dict[tuple[str, int], Path], rows: int) -> float:
+    """Return the requests per second of one server, times another's: one after the other, in either order.
+
+    A few percent drown in how the machine's speed changes over the rounds, and not between two neighbours.
+    """
+    pair = [server for server in servers if server.name in (name, other)]
+    ratios = []
+    for _ in range(PAIRS):
+        pair = pair[::-1]
+        rates = {
+            server.name: post(server.name, server.url, bodies[server.body, rows], max(CONNECTIONS), SECONDS).per_second
+            for server in pair
+        }
+        ratios.append(rates[name] / rates[other])
+    return median(ratios)

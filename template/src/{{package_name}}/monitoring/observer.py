@@ -5,7 +5,6 @@ import logging
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -25,8 +24,8 @@ TRAINING = Gauge(
     "model_server_column_training_ratio", "Share of the training rows in a bin.", LABELS, multiprocess_mode="livemax"
 )
 FLUSH_SECONDS = 1.0
-MOST_ROWS_PENDING = 20_000
-"""More rows than these are counted at once, so that they take no memory."""
+MOST_ROWS = 5_000
+"""After so many rows, requests are let go until the next flush: shares need no more, and predictions need the time."""
 
 logger = logging.getLogger(__package__)
 
@@ -39,8 +38,7 @@ class Observer:
         self._names = [tensor.name for tensor in model.columns.tensors]
         self._capture = Capture(settings, model.version)
         self._seen: deque[Seen] = deque()
-        self._rows_pending = 0
-        self._full = asyncio.Event()
+        self._rows = 0
         self._counters: list[tuple[Distribution, list[Counter]]] = []
         for distribution in from_metadata(model.record.metadata):
             labels = [settings.model_name, model.version, distribution.column, distribution.role]
@@ -55,10 +53,9 @@ class Observer:
 
     def see(self, rows: Rows, answers: NDArray[np.generic]) -> None:
         """Take note of rows and the model's answers for them."""
-        self._seen.append(Seen(REQUEST_ID.get(), time.time(), rows, answers))
-        self._rows_pending += len(rows)
-        if self._rows_pending > MOST_ROWS_PENDING:
-            self._full.set()
+        if self._rows < MOST_ROWS:
+            self._rows += len(rows)
+            self._seen.append(Seen(REQUEST_ID.get(), time.time(), rows, answers))
 
     async def close(self) -> None:
         """Count and write what is left."""
@@ -68,10 +65,8 @@ class Observer:
 
     async def _work(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
-            self._full.clear()
-            self._rows_pending = 0
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._rows = 0
             try:
                 await self._loop.run_in_executor(self._thread, self._flush)
             except Exception:  # predictions go on, whatever their values do to the counting
