@@ -19,6 +19,8 @@ CONNECTIONS, ROWS = (1, 8), (1, 100)
 
 Case = tuple[str, int, int]
 """A server's name, the connections, and the rows per request."""
+Bodies = dict[tuple[str, int], Path]
+"""The files of the requests, by form and rows."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def compare(project: Path, watched: Path, root: Path, env: dict[str, str], repor
     return Comparison(loads, in_process, over_unwatched, sizes, packages)
 
 
-def _bodies(servers: list[Contender], model: Path, root: Path) -> dict[tuple[str, int], Path]:
+def _bodies(servers: list[Contender], model: Path, root: Path) -> Bodies:
     """Write the requests, and return their files by form and rows."""
     kinds = {server.body for server in servers}
     files = {(kind, rows): root / f"{kind}-{rows}.json" for kind in kinds for rows in ROWS}
@@ -75,7 +77,7 @@ def _bodies(servers: list[Contender], model: Path, root: Path) -> dict[tuple[str
     return files
 
 
-def _agree(servers: list[Contender], bodies: dict[tuple[str, int], Path]) -> None:
+def _agree(servers: list[Contender], bodies: Bodies) -> None:
     """Raise an error if the servers' predictions differ."""
     given = {}
     for server in servers:
@@ -90,7 +92,7 @@ def _agree(servers: list[Contender], bodies: dict[tuple[str, int], Path]) -> Non
 
 def _rounds(
     servers: list[Contender],
-    bodies: dict[tuple[str, int], Path],
+    bodies: Bodies,
     project: Path,
     model: Path,
     env: dict[str, str],
@@ -104,15 +106,14 @@ def _rounds(
     rates: dict[int, list[float]] = defaultdict(list)
     for server in servers:
         for rows in ROWS:
-            post(server.name, server.url, bodies[server.body, rows], max(CONNECTIONS), WARM_UP_SECONDS)
+            _load(server, bodies, max(CONNECTIONS), rows, WARM_UP_SECONDS)
     for number in range(1, ROUNDS + 1):
         servers = servers[::-1]
         for rows in ROWS:
             rates[rows].append(_in_process(project, model, bodies["matrix", rows], env))
             for connections in CONNECTIONS:
                 for server in servers:
-                    load = post(server.name, server.url, bodies[server.body, rows], connections, SECONDS)
-                    loads[server.name, connections, rows].append(load)
+                    loads[server.name, connections, rows].append(_load(server, bodies, connections, rows))
         report(f"Serving, {number} of {ROUNDS}")
     return {case: middle(each) for case, each in loads.items()}, {rows: median(each) for rows, each in rates.items()}
 
@@ -123,7 +124,7 @@ def _in_process(project: Path, model: Path, body: Path, env: dict[str, str]) -> 
     return float(printed(*command, folder=project, env=env).splitlines()[-1])
 
 
-def _ratio(servers: list[Contender], name: str, other: str, bodies: dict[tuple[str, int], Path], rows: int) -> float:
+def _ratio(servers: list[Contender], name: str, other: str, bodies: Bodies, rows: int) -> float:
     """Return the requests per second of one server, times another's: one after the other, in either order.
 
     A few percent drown in how the machine's speed changes over the rounds, and not between two neighbours.
@@ -132,9 +133,10 @@ def _ratio(servers: list[Contender], name: str, other: str, bodies: dict[tuple[s
     ratios = []
     for _ in range(PAIRS):
         pair = pair[::-1]
-        rates = {
-            server.name: post(server.name, server.url, bodies[server.body, rows], max(CONNECTIONS), SECONDS).per_second
-            for server in pair
-        }
+        rates = {server.name: _load(server, bodies, max(CONNECTIONS), rows).per_second for server in pair}
         ratios.append(rates[name] / rates[other])
     return median(ratios)
+
+
+def _load(server: Contender, bodies: Bodies, connections: int, rows: int, seconds: int = SECONDS) -> Load:
+    return post(server.name, server.url, bodies[server.body, rows], connections, seconds)

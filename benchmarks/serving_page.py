@@ -59,9 +59,9 @@ but with the model's own versions of {_listed(comparison.model_packages)}.
 The client is `wrk`, on the same machine, which has {os.cpu_count()} cores. The servers run all
 the time and are loaded in turn, there and back, in {ROUNDS} rounds of {SECONDS} s for each case;
 the tables show the medians of the rounds. The ratio of monitoring is the median
-of {PAIRS} pairs, measured one right after the other, with the rows that cost more. A request (req) has as many
-rows as the table says; p50 and p99 are milliseconds. A failed request ends the
-measurement: there was none. Measured on {datetime.now(UTC):%Y-%m-%d}.
+of {PAIRS} pairs, measured one right after the other, with the rows that cost more.
+A request (req) has as many rows as the table says; p50 and p99 are milliseconds.
+A failed request ends the measurement: there was none. Measured on {datetime.now(UTC):%Y-%m-%d}.
 
 {tables}
 
