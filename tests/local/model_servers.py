@@ -80,6 +80,11 @@ class Server:
             assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.said()}"
             time.sleep(0.02)
 
+    def end(self, seconds: float | None = None) -> None:
+        """Tell it to end, and return once it has."""
+        self.process.terminate()
+        self.process.wait(seconds)
+
     def said(self) -> str:
         """Return what it wrote to its standard error so far."""
         size = os.fstat(self.log.fileno()).st_size

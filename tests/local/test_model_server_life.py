@@ -371,8 +371,7 @@ def test_span_goes_to_the_collector(trained: Project, collector: Collector) -> N
 def test_last_spans_are_sent_before_the_end(trained: Project, collector: Collector) -> None:
     with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, OTEL_BSP_SCHEDULE_DELAY="60000") as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
-        server.process.terminate()
-        server.process.wait(SECONDS_TO_END)
+        server.end(SECONDS_TO_END)
 
     assert any(bytes.fromhex(TRACE) in body for _, body in collector.received)
 
@@ -389,8 +388,7 @@ def test_nothing_is_traced_unasked(trained: Project, collector: Collector) -> No
     with serving(trained, **settings) as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
         server.wait_for(lambda: server.lines(endpoint="infer"))
-        server.process.terminate()
-        server.process.wait(SECONDS_TO_END)
+        server.end(SECONDS_TO_END)
         (line,) = server.lines(endpoint="infer")
 
     assert "trace_id" not in line

@@ -69,8 +69,7 @@ def gateway(watched: Project, rows: list[Row], tmp_path_factory: pytest.TempPath
         with serving(watched, **settings) as server:
             ids = [{"x-request-id": f"r-{place}"} for place in range(len(rows))]
             answers = [server.ask("/predict", [row], **own) for row, own in zip(rows, ids, strict=True)]
-            server.process.send_signal(signal.SIGTERM)
-            server.process.wait()
+            server.end()
         labels = tmp_path_factory.mktemp("labels") / "labels.csv"
         truths = [answer.json["predictions"][0] for answer in answers]
         truths[0] += 1  # one answer was wrong
@@ -251,8 +250,7 @@ def test_captured_requests_go_to_a_bucket_and_are_reported_on(watched: Project, 
         with serving(bucket) as server:
             for row in rows:
                 server.ask("/predict", [row | {"hue": row["hue"] + 1}])
-            server.process.send_signal(signal.SIGTERM)
-            server.process.wait()
+            server.end()
         printed = bucket.make("drift-report")
     assert re.search(r"(?m)^hue +\d+\.\d+ +drifted$", printed)
     assert "in 178 rows of version 1." in printed
