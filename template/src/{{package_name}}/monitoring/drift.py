@@ -26,6 +26,8 @@ from .records import experiment
 
 THRESHOLD = 0.2
 """The population stability index above which a column has drifted."""
+FORBIDDEN = r"[^\w./ :-]"
+"""What MLflow does not take in the name of a metric."""
 EXAMPLE_SHIFT = 2.0
 """By how many standard deviations the example moves a column."""
 
@@ -115,8 +117,8 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
             if metric["config"]["type"].endswith(":ValueDrift")
         }
         mlflow.log_artifacts(folder)
-        names = {column: re.sub(r"[^\w./ :-]", "_", f"psi_of_{column}") for column in psi}  # what MLflow allows
-        mlflow.log_metrics({names[column]: value for column, value in psi.items()} | {"rows": len(current)})
+        named = {f"psi_of_{re.sub(FORBIDDEN, '_', column)}": value for column, value in psi.items()}
+        mlflow.log_metrics(named | {"rows": len(current)})
     return Drift(version, len(current), psi, run_id)
 
 
