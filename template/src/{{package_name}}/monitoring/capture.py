@@ -116,16 +116,18 @@ def captured(settings: Settings, days: int) -> list[Row]:
         MonitoringError: they cannot be read, or there are none.
     """
     today = datetime.now(UTC).date()
+    asked = [today - timedelta(ago) for ago in range(days + 1)]
     rows: list[Row] = []
     try:
-        for day in (today - timedelta(ago) for ago in range(days + 1)):
+        for day in asked:
             for file in fsspec.open_files(f"{folder(settings)}/{day}/*.jsonl", "rb"):
                 with file as lines:
                     rows += msgspec.json.Decoder(Row).decode_lines(lines.read())
     except (OSError, ImportError, msgspec.MsgspecError) as error:
         raise MonitoringError(f"CAPTURE_URI={settings.capture_uri!r} cannot be read: {error}.") from error
     if not rows:
-        raise MonitoringError(f"No request was captured in {folder(settings)} since {days} days; serve some, or wait.")
+        place = folder(settings)
+        raise MonitoringError(f"No request was captured in {place} since {asked[-1]}; serve some, or wait a minute.")
     return rows
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 Role = Literal["feature", "prediction"]
 
@@ -73,9 +73,14 @@ class Distribution:
 
 def distributions(features: pd.DataFrame, predictions: pd.Series) -> list[Distribution]:
     """Return those of the training rows, and of the model's answers for them. Dates have none."""
-    columns = [column for _, column in features.items() if not is_datetime64_any_dtype(column.dtype)]
-    described = [Distribution.of(column, "feature") for column in columns[:MOST_COLUMNS]]
+    columns = without_dates(features).iloc[:, :MOST_COLUMNS]
+    described = [Distribution.of(column, "feature") for _, column in columns.items()]
     return [*described, Distribution.of(predictions, "prediction")]
+
+
+def without_dates(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns whose drift means something: a date does not come again."""
+    return rows.select_dtypes(exclude=["datetime", "datetimetz"])
 
 
 def to_metadata(described: list[Distribution]) -> dict[str, Any]:

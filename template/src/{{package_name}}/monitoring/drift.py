@@ -20,6 +20,7 @@ from ..registry import Registry
 from ..settings import Settings
 from ..tracking import REFERENCE
 from .capture import captured
+from .distributions import without_dates
 from .feedback import labels
 from .gateway import push
 from .records import experiment
@@ -98,7 +99,8 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
     """Write the reports on rows with the columns of training, the model's answers and, where known, labels."""
     target = settings.data_target
     reference = _reference(settings, version)
-    features = [column for column in reference.columns if column != target and current[column].notna().any()]
+    features = without_dates(reference.drop(columns=target)).columns
+    features = features[current[features].notna().any()]
     answers = Registry(settings).load(int(version)).predict(reference.drop(columns=target))
     reference = reference.assign(**{_answer(target): answers})
     labelled = current[current[target].notna()]

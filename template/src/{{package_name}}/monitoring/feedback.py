@@ -49,7 +49,7 @@ def give_feedback(settings: Settings, file: Path, days: int) -> dict[str, Accura
     known = {(row.request_id, row.row) for row in rows}
     if not any((label.request_id, label.row) in known for label in new):
         raise MonitoringError(
-            f"None of the {len(new)} labels in {file} belongs to a request captured since {days} days; check that "
+            f"None of the {len(new)} labels in {file} belongs to one of the {len(rows)} captured rows; check that "
             "request_id is the answers' header x-request-id."
         )
     kept = f"{folder(settings)}/labels/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S-%f}.jsonl"
