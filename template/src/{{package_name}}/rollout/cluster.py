@@ -1,68 +1,57 @@
-"""What rollouts ask of kubectl, in one namespace of the current context."""
+"""What rollouts ask of kubectl, in one namespace of the cluster."""
 
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import yaml
 
 from ..errors import RolloutError
-
-Object = dict[str, Any]
-"""A Kubernetes object, or a part of one."""
+from ..kubectl import CHANGES, OWNED, Kubectl, Object, run
+from ..settings import Settings
 
 HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
 """Why a container waits, where waiting longer rarely helps."""
 FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
-OWNED = f"--field-manager={__package__.partition('.')[0]}"
-"""Marks the fields that are ours, so that a later apply takes away those that we no longer set."""
-CHANGES = 1
-"""The exit code by which `kubectl diff` says that it found differences."""
 
 
 def render(overlay: Path) -> list[Object]:
     """Return the objects of a kustomize overlay."""
-    return [found for found in yaml.safe_load_all(_kubectl("kustomize", str(overlay))) if found]
+    return [found for found in yaml.safe_load_all(run("kustomize", str(overlay))) if found]
 
 
 class Cluster:
-    """The namespace that an overlay deploys to, in kubectl's current context."""
+    """The namespace that an overlay deploys to."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, settings: Settings, namespace: str) -> None:
         self.namespace = namespace
-        try:
-            self.context = _kubectl("config", "current-context").strip()
-        except RolloutError as error:
-            raise RolloutError(f"{error}; choose a cluster with `kubectl config use-context`.") from error
+        self._kubectl = Kubectl(settings)
 
     def __str__(self) -> str:
         """Return where it is, for a person to check."""
-        return f"Namespace {self.namespace} of {self.context}"
+        return f"Namespace {self.namespace} of {self._kubectl.context}"
 
     def diff(self, overlay: Path) -> str:
         """Return what applying an overlay would change, as a diff; where the namespace is new, all that it holds."""
         if not self.get(f"namespace/{self.namespace}"):
-            return _kubectl("kustomize", str(overlay))
-        return _kubectl("diff", "--server-side", OWNED, "--kustomize", str(overlay), good=(0, CHANGES))
+            return run("kustomize", str(overlay))
+        return self._kubectl("diff", "--server-side", OWNED, "--kustomize", str(overlay), good=(0, CHANGES))
 
     def apply(self, wanted: list[Object]) -> None:
         """Apply objects."""
-        _kubectl("apply", "--server-side", OWNED, "--filename=-", text=yaml.safe_dump_all(wanted))
+        self._kubectl("apply", "--server-side", OWNED, "--filename=-", text=yaml.safe_dump_all(wanted))
 
     def delete(self, unwanted: list[Object]) -> None:
         """Delete objects, those that are there."""
-        _kubectl("delete", "--ignore-not-found", "--filename=-", text=yaml.safe_dump_all(unwanted))
+        self._kubectl("delete", "--ignore-not-found", "--filename=-", text=yaml.safe_dump_all(unwanted))
 
     def get(self, resource: str) -> Object:
         """Return an object, such as `deployment/name`, or nothing where there is none."""
-        text = _kubectl("get", resource, "--ignore-not-found", "--output=json", f"--namespace={self.namespace}")
-        found: Object = json.loads(text or "{}")
-        return found
+        return self._kubectl.get(resource, self.namespace)
 
     def has(self, wanted: list[Object]) -> bool:
         """Return whether any of these objects is there."""
@@ -81,7 +70,7 @@ class Cluster:
 
     def list(self, kind: str, selector: str) -> list[Object]:
         """Return the objects of a kind that have the labels."""
-        text = _kubectl("get", kind, f"--selector={selector}", "--output=json", f"--namespace={self.namespace}")
+        text = self._kubectl("get", kind, f"--selector={selector}", "--output=json", f"--namespace={self.namespace}")
         found: list[Object] = json.loads(text)["items"]
         return found
 
@@ -89,7 +78,8 @@ class Cluster:
     def forwarded(self, resource: str) -> Iterator[str]:
         """Give an address of this machine that leads to `kind/name:port` while the body runs."""
         target, _, port = resource.rpartition(":")
-        command = ["kubectl", "port-forward", target, f":{port}", f"--namespace={self.namespace}"]
+        where = f"--context={self._kubectl.context}", f"--namespace={self.namespace}"
+        command = ["kubectl", "port-forward", target, f":{port}", *where]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
             try:
                 said = cast(IO[str], forwarding.stdout).readline()
@@ -120,15 +110,3 @@ def same_container(found: Object, wanted: Object) -> bool:
     """Return whether a running container is of the image and environment that are wanted."""
     lists = all(entry in found.get(key, []) for key in ("env", "envFrom") for entry in wanted.get(key, []))
     return lists and found.get("image") == wanted["image"]
-
-
-def _kubectl(*arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:
-    try:
-        done = subprocess.run(["kubectl", *arguments], input=text, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise RolloutError("kubectl is missing; install it: https://kubernetes.io/docs/tasks/tools/") from None
-    if done.returncode not in good:
-        raise RolloutError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
-    if "Warning:" in done.stderr:
-        sys.stderr.write(done.stderr)
-    return done.stdout

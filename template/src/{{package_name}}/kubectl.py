@@ -1,0 +1,81 @@
+"""Runs kubectl on the cluster that the settings name."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+from .errors import ClusterError
+from .settings import Settings
+
+Object = dict[str, Any]
+"""A Kubernetes object, or a part of one."""
+
+OWNED = f"--field-manager={__package__}"
+"""Marks the fields that are ours, so that a later apply takes away those that we no longer set."""
+CHANGES = 1
+"""The exit code by which `kubectl diff` says that it found differences."""
+SILENT = re.compile(r"connection refused|was refused|no such host|i/o timeout|handshake timeout|Unable to connect")
+STRANGER = re.compile(r"must be logged in|Unauthorized|expired|provide credentials")
+
+
+class Kubectl:
+    """kubectl with one context: never the current one, which may be another project's cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the context that the settings name.
+
+        Raises:
+            ClusterError: the kubeconfig has no such context.
+        """
+        self.context = settings.context
+        known = run("config", "get-contexts", "--output=name").split()
+        if self.context not in known:
+            others = f"only {', '.join(known)}" if known else "nor any other"
+            raise ClusterError(
+                f"The kubeconfig has no context {self.context!r}, {others}. `make cluster` makes that cluster; "
+                "CONTEXT=name chooses another."
+            )
+
+    def __call__(self, *arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:
+        """Return what a command prints.
+
+        Args:
+            arguments: the verb, and what follows it.
+            good: the exit codes that are no failure.
+            text: its standard input.
+
+        Raises:
+            ClusterError: it failed.
+        """
+        verb, *rest = arguments
+        return run(verb, f"--context={self.context}", *rest, good=good, text=text)
+
+    def get(self, resource: str, namespace: str = "") -> Object:
+        """Return an object, such as `deployment/name`, or nothing where there is none."""
+        text = self("get", resource, "--ignore-not-found", "--output=json", f"--namespace={namespace}")
+        found: Object = json.loads(text or "{}")
+        return found
+
+
+def run(verb: str, *arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:
+    """Return what a command of kubectl prints that needs no cluster; `Kubectl` is for those that do."""
+    try:
+        done = subprocess.run(["kubectl", verb, *arguments], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ClusterError("kubectl is missing; install it: https://kubernetes.io/docs/tasks/tools/") from None
+    if done.returncode not in good:
+        raise ClusterError(_sentence(verb, done.stderr.strip()))
+    if "Warning:" in done.stderr:
+        sys.stderr.write(done.stderr)
+    return done.stdout
+
+
+def _sentence(verb: str, complaint: str) -> str:
+    """Return what to do about a complaint of kubectl."""
+    if STRANGER.search(complaint):
+        return f"The cluster refuses your credentials; log in to it anew. kubectl {verb}: {complaint}"
+    if SILENT.search(complaint):
+        return f"The cluster does not answer; is it running? kubectl {verb}: {complaint}"
+    return f"kubectl {verb} failed: {complaint}"

@@ -1,0 +1,1 @@
+"""Brings up what the project runs on: pipelines, tracking, serving and monitoring on a Kubernetes cluster."""

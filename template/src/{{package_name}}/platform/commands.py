@@ -1,0 +1,60 @@
+"""The commands that bring the platform up and take it away."""
+
+from typing import Annotated
+
+import typer
+
+from ..errors import ClusterError
+from ..kubectl import Kubectl
+from ..settings import load_settings
+from .waves import Wave, waves
+
+app = typer.Typer()
+
+Chosen = Annotated[str, typer.Option("--wave", help="Only this wave, such as 20-istio.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what it takes.")]
+
+
+@app.command()
+def platform(wave: Chosen = "") -> None:
+    """Apply the platform to the cluster, wave by wave, and wait for each. Run again, it goes on from wherever it was."""
+    from .install import install
+
+    settings = load_settings()
+    kubectl = Kubectl(settings)
+    typer.echo(f"The platform goes to {kubectl.context}.")
+    install(kubectl, _chosen(wave), settings.platform_timeout_seconds)
+
+
+@app.command()
+def platform_plan(wave: Chosen = "") -> None:
+    """Show what applying the platform would change, and change nothing."""
+    from .install import difference
+
+    kubectl = Kubectl(load_settings())
+    for each in _chosen(wave):
+        typer.echo(f"{each.name}: {difference(kubectl, each) or 'nothing would change.'}")
+
+
+@app.command()
+def platform_remove(yes: Yes = False) -> None:
+    """Delete the platform from a cluster that stays, with all runs, models and metrics in it."""
+    from .install import remove
+
+    kubectl = Kubectl(load_settings())
+    chosen = waves()
+    names = ", ".join(wave.name for wave in chosen)
+    typer.echo(f"From {kubectl.context} go, with all that they store: {names}.")
+    if yes:
+        remove(kubectl, chosen)
+    else:
+        typer.echo("Nothing was deleted; --yes does it.")
+
+
+def _chosen(name: str) -> list[Wave]:
+    found = waves()
+    if not name:
+        return found
+    if chosen := [each for each in found if each.name == name]:
+        return chosen
+    raise ClusterError(f"There is no wave {name!r}; there are {', '.join(each.name for each in found)}.")

@@ -1,0 +1,95 @@
+"""Plays the kubelet and the operators for a platform whose images are not here: pods are ready without running."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster.kubectl import Object, as_list, kubectl, tried
+
+NAMESPACES = ["cert-manager", "istio-system", "kubeflow", "mlflow", "monitoring", "seldon-system"]
+NAME = "hollow-pods"
+PAUSE_SECONDS = 0.5
+POLICY: Object = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "MutatingAdmissionPolicy",
+    "metadata": {"name": NAME},
+    "spec": {
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {
+            "namespaceSelector": {
+                "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": NAMESPACES}]
+            },
+            "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        },
+        "mutations": [
+            {
+                "patchType": "ApplyConfiguration",
+                "applyConfiguration": {"expression": 'Object{spec: Object.spec{schedulerName: "nobody"}}'},
+            }
+        ],
+    },
+}
+BINDING: Object = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "MutatingAdmissionPolicyBinding",
+    "metadata": {"name": NAME},
+    "spec": {"policyName": NAME},
+}
+OPERATED = ["prometheuses.monitoring.coreos.com", "alertmanagers.monitoring.coreos.com"]
+
+
+@contextmanager
+def hollow_pods() -> Iterator[None]:
+    """Keep the platform's pods from every node, and have them be ready, while the body runs."""
+    policies = as_list([POLICY, BINDING])
+    kubectl("apply", "--server-side", "-f", "-", given=policies)
+    ended = threading.Event()
+    playing = threading.Thread(target=_play, args=(ended,))
+    playing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        playing.join()
+        kubectl("delete", "-f", "-", given=policies)
+
+
+def _play(ended: threading.Event) -> None:
+    while not ended.wait(PAUSE_SECONDS):
+        for namespace in NAMESPACES:
+            for pod in _listed("pods", namespace):
+                if pod["status"].get("phase") == "Pending" and not pod["spec"].get("nodeName"):
+                    _set_status("pod", pod, _pod_status(pod))
+        for kind in OPERATED:
+            for found in _listed(kind, "monitoring"):
+                _set_status(kind, found, _available(found))
+
+
+def _listed(kind: str, namespace: str) -> list[Object]:
+    """Return the objects of a kind that may not be there yet."""
+    done = tried("get", kind, "-n", namespace, "-o=json")
+    items: list[Object] = json.loads(done.stdout)["items"] if done.returncode == 0 else []
+    return items
+
+
+def _set_status(kind: str, found: Object, status: Object) -> None:
+    name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
+    patch = json.dumps({"status": status})
+    tried("patch", kind, name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)  # it may be gone
+
+
+def _pod_status(pod: Object) -> Object:
+    if any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", [])):
+        return {"phase": "Succeeded"}
+    return {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+
+
+def _available(found: Object) -> Object:
+    condition = {
+        "type": "Available",
+        "status": "True",
+        "observedGeneration": found["metadata"]["generation"],
+        "lastTransitionTime": found["metadata"]["creationTimestamp"],
+    }
+    return {"conditions": [condition]}
