@@ -67,8 +67,8 @@ def run(verb: str, *arguments: str, good: tuple[int, ...] = (0,), text: str | No
         raise ClusterError("kubectl is missing; install it: https://kubernetes.io/docs/tasks/tools/") from None
     if done.returncode not in good:
         raise ClusterError(_sentence(verb, done.stderr.strip()))
-    if "Warning:" in done.stderr:
-        sys.stderr.write(done.stderr)
+    if verb == "apply":
+        sys.stderr.write(done.stderr)  # warnings of the API server; those of kustomize are about others' files
     return done.stdout
 
 
