@@ -17,6 +17,7 @@ OWNED = f"--field-manager={__package__}"
 CHANGES = 1
 """The exit code by which `kubectl diff` says that it found differences."""
 SILENT = re.compile(r"connection refused|was refused|no such host|i/o timeout|handshake timeout|Unable to connect")
+LAST_CAUSE = "': "
 STRANGER = re.compile(r"must be logged in|Unauthorized|expired|provide credentials")
 
 
@@ -74,6 +75,8 @@ def run(verb: str, *arguments: str, good: tuple[int, ...] = (0,), text: str | No
 
 def _sentence(verb: str, complaint: str) -> str:
     """Return what to do about a complaint of kubectl."""
+    if verb == "kustomize":  # names every way in which it tried to read a base, and the cause of its failure last
+        return f"kubectl kustomize failed: {complaint.rpartition(LAST_CAUSE)[2]}"
     if STRANGER.search(complaint):
         return f"The cluster refuses your credentials; log in to it anew. kubectl {verb}: {complaint}"
     if SILENT.search(complaint):

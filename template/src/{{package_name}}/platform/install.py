@@ -19,7 +19,7 @@ POLL_SECONDS = 1
 PAUSES = (2, 4, 8, 16)
 """Seconds before each new try of what the network, or a webhook that has only just started, kept from working."""
 TRANSIENT = re.compile(
-    r"failed calling webhook|connection (refused|reset)|handshake timeout|i/o timeout|no such host"
+    r"failed calling webhook|git fetch|connection (refused|reset)|handshake timeout|i/o timeout|no such host"
     r"|Could not resolve host|unable to access|unexpected EOF|TLS connection|does not answer|Timeout"
 )
 
