@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, cast
 
 from .errors import ClusterError
 from .settings import Settings
@@ -18,6 +20,7 @@ CHANGES = 1
 """The exit code by which `kubectl diff` says that it found differences."""
 SILENT = re.compile(r"connection refused|was refused|no such host|i/o timeout|handshake timeout|Unable to connect")
 LAST_CAUSE = "': "
+FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 STRANGER = re.compile(r"must be logged in|Unauthorized|expired|provide credentials")
 
 
@@ -58,6 +61,26 @@ class Kubectl:
         text = self("get", resource, "--ignore-not-found", "--output=json", f"--namespace={namespace}")
         found: Object = json.loads(text or "{}")
         return found
+
+    @contextmanager
+    def forwarded(self, resource: str, namespace: str) -> Iterator[str]:
+        """Give an address of this machine that leads to `kind/name:port` while the body runs.
+
+        Raises:
+            ClusterError: there is no such object, or none of its pods is ready.
+        """
+        target, _, port = resource.rpartition(":")
+        where = f"--context={self.context}", f"--namespace={namespace}"
+        command = ["kubectl", "port-forward", target, f":{port}", *where]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
+            try:
+                said = cast(IO[str], forwarding.stdout).readline()
+                if not (found := FORWARDING.search(said)):
+                    complaint = cast(IO[str], forwarding.stderr).read().strip()
+                    raise ClusterError(f"{resource} cannot be reached: {complaint}")
+                yield f"http://{found[1]}"
+            finally:
+                forwarding.terminate()
 
 
 def run(verb: str, *arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:

@@ -17,7 +17,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what 
 
 @app.command()
 def platform(wave: Chosen = "") -> None:
-    """Apply the platform to the cluster, wave by wave, and wait for each. Run again, it goes on from wherever it was."""
+    """Apply the platform to the cluster, wave by wave, and wait for each; run again, it goes on."""
     from .install import install
 
     settings = load_settings()

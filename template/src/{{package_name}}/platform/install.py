@@ -36,17 +36,7 @@ def install(kubectl: Kubectl, waves: list[Wave], seconds: int) -> None:
         ClusterError: a wave cannot be applied, or does not work in time.
     """
     for wave in waves:
-        began = time.monotonic()
-        manifests = _tried(lambda wave=wave: wave.manifests)
-        typer.echo(f"{wave.name}: {len(manifests)} objects")
-        _apply(kubectl, wave.first)
-        _wait(kubectl, wave, wave.first, began + seconds)
-        namespaces = {manifest.name for manifest in wave.first if manifest.kind == "Namespace"}
-        for secret in make_missing(kubectl, namespaces):
-            typer.echo(f"  made a password: {secret}")
-        _apply(kubectl, wave.rest)
-        _wait(kubectl, wave, wave.rest, began + seconds)
-        typer.echo(f"  works after {time.monotonic() - began:.0f} s")
+        _bring_up(kubectl, wave, seconds)
 
 
 def difference(kubectl: Kubectl, wave: Wave) -> str:
@@ -63,6 +53,20 @@ def remove(kubectl: Kubectl, waves: list[Wave]) -> None:
         typer.echo(f"{wave.name}: {len(wave.manifests)} objects")
         for manifests in (wave.rest[::-1], wave.first[::-1]):
             kubectl("delete", "--ignore-not-found", "--filename=-", text=_joined(manifests))
+
+
+def _bring_up(kubectl: Kubectl, wave: Wave, seconds: int) -> None:
+    began = time.monotonic()
+    manifests = _tried(lambda: wave.manifests)
+    typer.echo(f"{wave.name}: {len(manifests)} objects")
+    _apply(kubectl, wave.first)
+    _wait(kubectl, wave, wave.first, began + seconds)
+    namespaces = {manifest.name for manifest in wave.first if manifest.kind == "Namespace"}
+    for secret in make_missing(kubectl, namespaces):
+        typer.echo(f"  made a password: {secret}")
+    _apply(kubectl, wave.rest)
+    _wait(kubectl, wave, wave.rest, began + seconds)
+    typer.echo(f"  works after {time.monotonic() - began:.0f} s")
 
 
 def _apply(kubectl: Kubectl, manifests: list[Manifest]) -> None:

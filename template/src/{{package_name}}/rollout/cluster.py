@@ -1,22 +1,16 @@
 """What rollouts ask of kubectl, in one namespace of the cluster."""
 
 import json
-import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, cast
 
 import yaml
 
-from ..errors import RolloutError
 from ..kubectl import CHANGES, OWNED, Kubectl, Object, run
 from ..settings import Settings
 
 HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
 """Why a container waits, where waiting longer rarely helps."""
-FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 
 
 def render(overlay: Path) -> list[Object]:
@@ -74,21 +68,9 @@ class Cluster:
         found: list[Object] = json.loads(text)["items"]
         return found
 
-    @contextmanager
-    def forwarded(self, resource: str) -> Iterator[str]:
+    def forwarded(self, resource: str) -> AbstractContextManager[str]:
         """Give an address of this machine that leads to `kind/name:port` while the body runs."""
-        target, _, port = resource.rpartition(":")
-        where = f"--context={self._kubectl.context}", f"--namespace={self.namespace}"
-        command = ["kubectl", "port-forward", target, f":{port}", *where]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
-            try:
-                said = cast(IO[str], forwarding.stdout).readline()
-                if not (found := FORWARDING.search(said)):
-                    complaint = cast(IO[str], forwarding.stderr).read().strip()
-                    raise RolloutError(f"{resource} cannot be reached: {complaint}")
-                yield f"http://{found[1]}"
-            finally:
-                forwarding.terminate()
+        return self._kubectl.forwarded(resource, self.namespace)
 
 
 def unready_deployment(found: Object, container: Object) -> str:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from .cluster import Cluster, Object, same_container
+from ..kubectl import Object
+from .cluster import Cluster, same_container
 from .patches import patch, serve
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .cluster import Cluster, Object, unready_deployment
+from ..kubectl import Object
+from .cluster import Cluster, unready_deployment
 from .patches import patch, serve
 
 if TYPE_CHECKING:

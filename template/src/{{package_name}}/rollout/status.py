@@ -4,8 +4,9 @@ from collections import Counter
 
 from rich.table import Table
 
+from ..kubectl import Object
 from ..settings import Settings
-from .cluster import Cluster, Object, render
+from .cluster import Cluster, render
 from .release import Overlay
 
 NAMESPACED = "ServiceAccount"
