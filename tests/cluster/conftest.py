@@ -15,7 +15,7 @@ from tests.running import give_up, run
 
 from .environments import Environment, rows
 from .kserve import KServe
-from .kubectl import documents, kubectl, listed
+from .kubectl import cluster_settings, documents, kubectl, listed
 from .overlays import MODES
 from .seldon import Seldon
 from .store import mlflow_server
@@ -124,7 +124,7 @@ def deployable(
         data = {"python_version": "3.11", "monitoring": True} | answers
         run_copy(str(template), folder, data=data, defaults=True, quiet=True)
         shutil.copy(image_project.folder / "uv.lock", folder)
-        project = Project(folder, settings={"MLFLOW_TRACKING_URI": store, "KUBECONFIG": os.environ["KUBECONFIG"]})
+        project = Project(folder, settings=cluster_settings() | {"MLFLOW_TRACKING_URI": store})
         project.make("setup")
         return project
 

@@ -1,6 +1,7 @@
 """How the tests call kubectl."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,12 @@ def kubectl(*arguments: str, given: str | None = None) -> str:
     done = tried(*arguments, given=given)
     assert done.returncode == 0, f"kubectl {' '.join(arguments)}:\n{done.stderr}"
     return done.stdout
+
+
+def cluster_settings() -> dict[str, str]:
+    """Return the settings by which a project's commands act on the cluster of the tests, with Git as it is set up."""
+    kept = {name: value for name, value in os.environ.items() if name == "KUBECONFIG" or name.startswith("GIT_CONFIG_")}
+    return kept | {"CONTEXT": kubectl("config", "current-context").strip()}
 
 
 def tried(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from tests.running import run
 
 from .environments import Environment
-from .kubectl import get, kubectl
+from .kubectl import get
 from .overlays import edit
 from .sessions import repeated, shown
 
@@ -52,8 +52,8 @@ def test_status_names_version_and_pods(environment: Environment) -> None:
 
 
 def test_page_shows_what_the_commands_print(environment: Environment) -> None:
-    context = kubectl("config", "current-context").strip()
-    session = shown(environment.project, wine_cultivars_local=environment.namespace, kind_mlops=context)
+    context = environment.project.settings["CONTEXT"]
+    session = shown(environment.project, kind_wine_cultivars=context, wine_cultivars_local=environment.namespace)
     assert repeated(environment.project, session) == session
 
 
@@ -66,9 +66,10 @@ def test_deployment_without_a_tracking_server_says_what_to_set(environment: Envi
     assert "set MLFLOW_TRACKING_URI to the MLflow server" in environment.project.fail("deploy", MLFLOW_TRACKING_URI="")
 
 
-def test_deployment_without_a_context_says_how_to_choose_one(environment: Environment) -> None:
-    printed = environment.project.fail("deploy", KUBECONFIG="/dev/null")
-    assert "choose a cluster with `kubectl config use-context`" in printed
+def test_deployment_to_an_unknown_context_says_how_to_choose_one(environment: Environment) -> None:
+    printed = environment.project.fail("deploy", CONTEXT="kind-elsewhere")
+    assert "The kubeconfig has no context 'kind-elsewhere', only " in printed
+    assert "CONTEXT=name chooses another" in printed
 
 
 def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -> None:

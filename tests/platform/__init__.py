@@ -1,1 +1,1 @@
-"""The platform goes to a cluster and away from it, so these tests have the cluster to themselves: they run after the others."""
+"""The platform changes the whole cluster, so these tests run after all others and have it to themselves."""

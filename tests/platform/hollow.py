@@ -20,7 +20,9 @@ POLICY: Object = {
             "namespaceSelector": {
                 "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": NAMESPACES}]
             },
-            "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+            "resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+            ],
         },
         "mutations": [
             {

@@ -109,7 +109,7 @@ def _webhook(found: Object) -> str:
 
 
 def _holds(found: Object, condition: str) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
+    conditions = found.get("status", {}).get("conditions") or []  # null in a definition that was only just made
     return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 
 
