@@ -1,1 +1,1 @@
-"""The platform goes to a cluster and away from it, so these tests have the cluster to themselves: they run after the others."""
+"""The platform has the cluster to itself: these tests run after the others."""

@@ -10,30 +10,21 @@ from copier import run_copy
 from tests.cluster.kubectl import get, kubectl
 from tests.local.projects import Project
 
-from .hollow import NAMESPACES, hollow_pods
+from .hollow import NAMESPACES, WITHOUT_WEBHOOKS, hollow_pods
 
-WEBHOOKS = """\
-  - target:
-      kind: (Mutating|Validating)WebhookConfiguration
-    patch: |
-      $patch: delete
-      apiVersion: v1
-      kind: any
-      metadata:
-        name: any
-"""
-"""Takes away the webhooks of pods that do not run here: nobody would answer them."""
 DEFAULTS = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
 
 @pytest.fixture(scope="module", params=["kserve", "seldon"])
-def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(
+    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
     """Return a project for a cluster whose pods are hollow."""
     folder = tmp_path_factory.mktemp("platform")
     run_copy(str(template), folder, data={"preset": "full", "serving": request.param}, defaults=True, quiet=True)
     for wave in (folder / "deploy/platform").glob("*/kustomization.yaml"):
         text = wave.read_text()
-        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WEBHOOKS)
+        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)
     project = Project(folder, settings={"CONTEXT": kubectl("config", "current-context").strip()})
     project.make("setup")
     with hollow_pods():
