@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.cluster.kubectl import Object, as_list, kubectl, tried
@@ -17,9 +17,6 @@ POLICY: Object = {
     "spec": {
         "reinvocationPolicy": "Never",
         "matchConstraints": {
-            "namespaceSelector": {
-                "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": NAMESPACES}]
-            },
             "resourceRules": [
                 {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
             ],
@@ -32,22 +29,27 @@ POLICY: Object = {
         ],
     },
 }
-BINDING: Object = {
-    "apiVersion": "admissionregistration.k8s.io/v1",
-    "kind": "MutatingAdmissionPolicyBinding",
-    "metadata": {"name": NAME},
-    "spec": {"policyName": NAME},
-}
+WITHOUT_WEBHOOKS = """\
+  - target:
+      kind: (Mutating|Validating)WebhookConfiguration
+    patch: |
+      $patch: delete
+      apiVersion: v1
+      kind: any
+      metadata:
+        name: any
+"""
+"""Patches for a kustomization: they take away the webhooks of hollow pods, as nobody would answer them."""
 OPERATED = ["prometheuses.monitoring.coreos.com", "alertmanagers.monitoring.coreos.com"]
 
 
 @contextmanager
-def hollow_pods() -> Iterator[None]:
-    """Keep the platform's pods from every node, and have them be ready, while the body runs."""
-    policies = as_list([POLICY, BINDING])
+def hollow_pods(namespaces: Sequence[str] = NAMESPACES) -> Iterator[None]:
+    """Keep the pods of these namespaces from every node, and have them be ready, while the body runs."""
+    policies = as_list([POLICY, _binding(namespaces)])
     kubectl("apply", "--server-side", "-f", "-", given=policies)
     ended = threading.Event()
-    playing = threading.Thread(target=_play, args=(ended,))
+    playing = threading.Thread(target=_play, args=(ended, namespaces))
     playing.start()
     try:
         yield
@@ -57,9 +59,19 @@ def hollow_pods() -> Iterator[None]:
         kubectl("delete", "-f", "-", given=policies)
 
 
-def _play(ended: threading.Event) -> None:
+def _binding(namespaces: Sequence[str]) -> Object:
+    within = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": NAME},
+        "spec": {"policyName": NAME, "matchResources": {"namespaceSelector": {"matchExpressions": [within]}}},
+    }
+
+
+def _play(ended: threading.Event, namespaces: Sequence[str]) -> None:
     while not ended.wait(PAUSE_SECONDS):
-        for namespace in NAMESPACES:
+        for namespace in namespaces:
             for pod in _listed("pods", namespace):
                 if pod["status"].get("phase") == "Pending" and not pod["spec"].get("nodeName"):
                     _set_status("pod", pod, _pod_status(pod))

@@ -15,21 +15,10 @@ from tests.cluster.kubectl import cluster_settings, get, kubectl
 from tests.local.projects import Project
 from tests.running import give_up
 
-from .hollow import NAMESPACES, hollow_pods
+from .hollow import NAMESPACES, WITHOUT_WEBHOOKS, hollow_pods
 
 pytestmark = pytest.mark.whole_cluster
 
-WEBHOOKS = """\
-  - target:
-      kind: (Mutating|Validating)WebhookConfiguration
-    patch: |
-      $patch: delete
-      apiVersion: v1
-      kind: any
-      metadata:
-        name: any
-"""
-"""Takes away the webhooks of pods that do not run here: nobody would answer them."""
 PUBLISHED = {"", "bWluaW8=", "bWluaW8xMjM="}
 """Values of KFP's own Secrets, in Base64."""
 HALF_WAY_SECONDS = 2
@@ -52,7 +41,7 @@ def project(
     run_copy(str(template), folder, data={"preset": "full", "serving": request.param}, defaults=True, quiet=True)
     for wave in (folder / "deploy/platform").glob("*/kustomization.yaml"):
         text = wave.read_text()
-        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WEBHOOKS)
+        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)
     project = Project(folder, settings=cluster_settings())
     project.make("setup")
     with hollow_pods():

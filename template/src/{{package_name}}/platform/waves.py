@@ -20,6 +20,8 @@ class Wave:
     """A folder of manifests."""
 
     folder: Path
+    added: tuple["Manifest", ...] = ()
+    """What depends on the machine, and so is in no file."""
 
     @property
     def name(self) -> str:
@@ -28,13 +30,13 @@ class Wave:
 
     @cached_property
     def manifests(self) -> list["Manifest"]:
-        """What kustomize makes of it.
+        """What kustomize makes of it, and what is added.
 
         Raises:
             ClusterError: it cannot, or a base cannot be fetched.
         """
         parts = re.split(r"(?m)^---\n", run("kustomize", str(self.folder)))
-        return [Manifest(part) for part in parts if part.strip()]
+        return [*(Manifest(part) for part in parts if part.strip()), *self.added]
 
     @property
     def first(self) -> list["Manifest"]:

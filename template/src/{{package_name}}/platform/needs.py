@@ -1,0 +1,53 @@
+"""What the project's own manifests ask of a cluster that others keep."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import ClusterError
+from ..kubectl import Kubectl
+from ..settings import Settings
+from .doctor import Check, Finding, cluster
+from .waves import Wave, waves
+
+FOLDERS = [Path("deploy/serving/overlays/local"), Path("deploy/monitoring")]
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the checks of the cluster."""
+    return [cluster, definitions]
+
+
+def definitions(settings: Settings) -> Iterator[Finding]:
+    """Check that the cluster knows every kind of object that the project applies, in the version that it applies."""
+    applied = _applied()
+    try:
+        kubectl = Kubectl(settings)
+        known = {api_version: _known(kubectl, api_version) for api_version in applied}
+    except ClusterError:
+        return  # the check of the cluster says why
+    for api_version, kinds in sorted(applied.items()):
+        missing = ", ".join(sorted(kinds - known[api_version]))
+        advice = f"install the operator that brings {missing}" if missing else ""
+        yield Finding(api_version, ", ".join(sorted(kinds & known[api_version])) or "missing", advice)
+
+
+def _applied() -> dict[str, set[str]]:
+    """Return the kinds of what the project applies, by the version of their API, save those of every cluster."""
+    kinds = defaultdict(set)
+    for wave in [*waves(), *(Wave(folder) for folder in FOLDERS if folder.exists())]:
+        for manifest in wave.manifests:
+            if "." in manifest.api_version:
+                kinds[manifest.api_version].add(manifest.kind)
+    return kinds
+
+
+def _known(kubectl: Kubectl, api_version: str) -> set[str]:
+    try:
+        listed = json.loads(kubectl("get", "--raw", f"/apis/{api_version}"))
+    except ClusterError as error:
+        if "NotFound" not in str(error):
+            raise
+        return set()
+    return {resource["kind"] for resource in listed["resources"]}

@@ -1,0 +1,50 @@
+"""`make load-balancer` brings MetalLB, whose pods are hollow, to a real API server."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from tests.cluster.kubectl import cluster_settings, get, kubectl
+from tests.local.projects import Project
+from tests.running import give_up
+
+from .hollow import WITHOUT_WEBHOOKS, hollow_pods
+
+pytestmark = pytest.mark.xdist_group("cluster")
+
+NETWORK = [{"IPAM": {"Config": [{"Subnet": "fc00:f853:ccd:e793::/64"}, {"Subnet": "172.18.0.0/16"}]}}]
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Iterator[Project]:
+    """Return a project beside a Docker that has a network of kind's."""
+    if not os.environ.get("KUBECONFIG"):
+        give_up("KUBECONFIG names no cluster")
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho '{json.dumps(NETWORK)}'\n")
+    docker.chmod(0o755)
+    path = f"{docker.parent}{os.pathsep}{Project(tmp_path).environment['PATH']}"
+    settings = cluster_settings() | {"PATH": path}
+    project = Project(tmp_path / "project", settings=settings)
+    run_copy(str(template), project.folder, defaults=True, quiet=True)
+    with (project.folder / "deploy/load-balancer/kustomization.yaml").open("a") as kustomization:
+        kustomization.write(f"patches:\n{WITHOUT_WEBHOOKS}")
+    kubectl("create", "namespace", "istio-system")
+    with hollow_pods(["metallb-system"]):
+        yield project
+    kubectl("delete", "--ignore-not-found", "-k", str(project.folder / "deploy/load-balancer"))
+    kubectl("delete", "namespace", "istio-system", "--wait=false")
+
+
+def test_load_balancer_gives_away_addresses_of_the_nodes_network(project: Project) -> None:
+    assert "trying again" not in project.make("load-balancer")
+    (pool,) = json.loads(kubectl("get", "ipaddresspools.metallb.io", "-n=metallb-system", "-o=json"))["items"]
+    assert pool["spec"]["addresses"] == ["172.18.255.205-172.18.255.254"]
+    assert get("service/istio-ingressgateway-outside", "istio-system")["spec"]["type"] == "LoadBalancer"
+
+    assert "works after" in project.make("load-balancer")
