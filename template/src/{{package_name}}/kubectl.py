@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from .errors import ClusterError
-from .settings import Settings
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 Object = dict[str, Any]
 """A Kubernetes object, or a part of one."""
@@ -27,7 +29,7 @@ STRANGER = re.compile(r"must be logged in|Unauthorized|expired|provide credentia
 class Kubectl:
     """kubectl with one context: never the current one, which may be another project's cluster."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: "Settings") -> None:
         """Take the context that the settings name.
 
         Raises:

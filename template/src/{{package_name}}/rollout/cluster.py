@@ -3,11 +3,14 @@
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ..kubectl import CHANGES, OWNED, Kubectl, Object, run
-from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
 """Why a container waits, where waiting longer rarely helps."""
@@ -21,7 +24,7 @@ def render(overlay: Path) -> list[Object]:
 class Cluster:
     """The namespace that an overlay deploys to."""
 
-    def __init__(self, settings: Settings, namespace: str) -> None:
+    def __init__(self, settings: "Settings", namespace: str) -> None:
         self.namespace = namespace
         self._kubectl = Kubectl(settings)
 
