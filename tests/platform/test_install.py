@@ -49,7 +49,7 @@ def test_platform_comes_up_at_the_first_try_and_is_left_alone_afterwards(project
     assert [line.split(":")[0] for line in printed.splitlines() if line.endswith(" objects")] == waves(project)
     assert "trying again" not in printed
     passwords = {line for line in printed.splitlines() if "made a password" in line}
-    assert len(passwords) == 6
+    assert len(passwords) == 9
 
     assert project.make("platform-plan").count("nothing would change.") == len(waves(project))
     assert "made a password" not in project.make("platform")
