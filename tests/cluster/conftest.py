@@ -124,7 +124,8 @@ def deployable(
         data = {"python_version": "3.11", "monitoring": True} | answers
         run_copy(str(template), folder, data=data, defaults=True, quiet=True)
         shutil.copy(image_project.folder / "uv.lock", folder)
-        project = Project(folder, settings={"MLFLOW_TRACKING_URI": store, "KUBECONFIG": os.environ["KUBECONFIG"]})
+        settings = {"CONTEXT": kubectl("config", "current-context").strip(), "KUBECONFIG": os.environ["KUBECONFIG"]}
+        project = Project(folder, settings=settings | {"MLFLOW_TRACKING_URI": store})
         project.make("setup")
         return project
 
