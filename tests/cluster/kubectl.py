@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Object = dict[str, Any]
@@ -48,3 +49,13 @@ def documents(built: str, kind: str) -> list[str]:
 def as_list(items: Sequence[Mapping[str, Any]]) -> str:
     """Return manifests as one document."""
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, default=str)
+
+
+def acting_as(account: str, folder: Path) -> str:
+    """Return the path of a kubeconfig by which an administrator acts as somebody else."""
+    config = json.loads(kubectl("config", "view", "--flatten", "-o=json"))
+    for user in config["users"]:
+        user["user"]["as"] = account
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return str(path)

@@ -14,6 +14,8 @@ import yaml
 from .kubectl import kubectl
 
 NAME = "wine-cultivars"
+PIPELINES = f"system:serviceaccount:kubeflow:{NAME}-pipelines"
+"""The account that the pipelines' steps run as."""
 IMAGE = f"ghcr.io/acme/{NAME}-serving"
 MODES: dict[str, dict[str, str]] = {
     "standard": {"preset": "full", "serving": "kserve"},
@@ -64,6 +66,7 @@ def with_release(project: Path, folder: Path, state: str) -> Path:
     """Return a copy of the manifests whose overlays are in a state of release."""
     manifests = folder / "serving"
     shutil.copytree(project / "deploy" / "serving", manifests)
+    shutil.copytree(project / "deploy" / "namespace", folder / "namespace")
     for overlay in OVERLAYS:
         release = manifests / "overlays" / overlay / "release" / "kustomization.yaml"
         release.write_text(component(project, state))

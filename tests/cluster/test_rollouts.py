@@ -9,8 +9,8 @@ import pytest
 from tests.running import run
 
 from .environments import Environment
-from .kubectl import get
-from .overlays import edit
+from .kubectl import acting_as, get
+from .overlays import PIPELINES, edit
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
@@ -148,3 +148,15 @@ def test_release_that_answers_badly_is_put_back(environment: Environment) -> Non
     assert "version 1 serves again" in printed
     assert environment.release == release
     assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
+
+
+def test_pipelines_account_rolls_out_where_an_administrator_has_before(
+    environment: Environment, tmp_path: Path
+) -> None:
+    theirs = acting_as(PIPELINES, tmp_path)
+
+    printed = environment.project.make("canary VERSION=2", KUBECONFIG=theirs)
+    environment.project.make("promote-canary", KUBECONFIG=theirs)
+
+    assert "applying the release alone" in printed
+    assert environment.asked_for("stable") == "models:/wine-cultivars/2"

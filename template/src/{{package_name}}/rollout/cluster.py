@@ -3,11 +3,14 @@
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from ..kubectl import CHANGES, OWNED, Kubectl, Object, run
-from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
 """Why a container waits, where waiting longer rarely helps."""
@@ -21,7 +24,7 @@ def render(overlay: Path) -> list[Object]:
 class Cluster:
     """The namespace that an overlay deploys to."""
 
-    def __init__(self, settings: Settings, namespace: str) -> None:
+    def __init__(self, settings: "Settings", namespace: str) -> None:
         self.namespace = namespace
         self._kubectl = Kubectl(settings)
 
@@ -29,11 +32,17 @@ class Cluster:
         """Return where it is, for a person to check."""
         return f"Namespace {self.namespace} of {self._kubectl.context}"
 
-    def diff(self, overlay: Path) -> str:
-        """Return what applying an overlay would change, as a diff; where the namespace is new, all that it holds."""
+    def may(self, verb: str, resource: str) -> bool:
+        """Return whether the credentials in use allow something here."""
+        answer = self._kubectl("auth", "can-i", verb, resource, f"--namespace={self.namespace}", good=(0, 1))
+        return answer.strip() == "yes"
+
+    def diff(self, wanted: list[Object]) -> str:
+        """Return what applying objects would change, as a diff; where the namespace is new, all of them."""
+        text: str = yaml.safe_dump_all(wanted)
         if not self.get(f"namespace/{self.namespace}"):
-            return run("kustomize", str(overlay))
-        return self._kubectl("diff", "--server-side", OWNED, "--kustomize", str(overlay), good=(0, CHANGES))
+            return text
+        return self._kubectl("diff", "--server-side", OWNED, "--filename=-", good=(0, CHANGES), text=text)
 
     def apply(self, wanted: list[Object]) -> None:
         """Apply objects."""
