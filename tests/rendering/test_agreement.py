@@ -25,7 +25,7 @@ def test_targets_named_in_text_exist(project: Path) -> None:
 
 
 def test_phony_targets_are_the_targets(project: Path) -> None:
-    phony = re.findall(r"^\.PHONY:(.*)$", (project / "Makefile").read_text(), re.MULTILINE)
+    phony = re.findall(r"^\.PHONY:(.*)$", makefiles(project), re.MULTILINE)
     assert sorted(" ".join(phony).split()) == sorted(targets(project))
 
 
@@ -93,8 +93,14 @@ def test_default_names_appear_nowhere_else(rendered: Rendered) -> None:
 
 
 def targets(project: Path) -> list[str]:
-    """Return the Makefile's targets, in order."""
-    return re.findall(r"^([a-z][a-z-]*):(?!=)", (project / "Makefile").read_text(), re.MULTILINE)
+    """Return the targets, in order."""
+    return re.findall(r"^([a-z][a-z-]*):(?!=)", makefiles(project), re.MULTILINE)
+
+
+def makefiles(project: Path) -> str:
+    """Return the Makefile, and what it includes."""
+    own = (project / "Makefile").read_text()
+    return "".join([own, *((project / name).read_text() for name in re.findall(r"(?m)^include (.+)$", own))])
 
 
 def named_targets(path: str, text: str) -> set[str]:
