@@ -4,8 +4,10 @@ import json
 import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import IO, Any, cast
 
 from .errors import ClusterError
@@ -20,7 +22,9 @@ CHANGES = 1
 """The exit code by which `kubectl diff` says that it found differences."""
 SILENT = re.compile(r"connection refused|was refused|no such host|i/o timeout|handshake timeout|Unable to connect")
 LAST_CAUSE = "': "
-FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
+HOST = "127.0.0.1"
+FORWARDING = re.compile(rf"Forwarding from ({re.escape(HOST)}:\d+)")
+TAKEN = re.compile(rf"listen tcp4 {re.escape(HOST)}:(\d+): bind: address already in use")
 STRANGER = re.compile(r"must be logged in|Unauthorized|expired|provide credentials")
 
 
@@ -63,24 +67,41 @@ class Kubectl:
         return found
 
     @contextmanager
-    def forwarded(self, resource: str, namespace: str) -> Iterator[str]:
+    def forwarded(self, resource: str, namespace: str, local_port: int | None = None) -> Iterator[str]:
         """Give an address of this machine that leads to `kind/name:port` while the body runs.
 
+        Args:
+            resource: such as `service/name:80`.
+            namespace: where it is.
+            local_port: the port of the address; by default a free one.
+
         Raises:
-            ClusterError: there is no such object, or none of its pods is ready.
+            ClusterError: there is no such object, none of its pods is ready, or the local port is taken.
         """
         target, _, port = resource.rpartition(":")
-        where = f"--context={self.context}", f"--namespace={namespace}"
-        command = ["kubectl", "port-forward", target, f":{port}", *where]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
+        where = f"--context={self.context}", f"--namespace={namespace}", f"--address={HOST}"
+        command = ["kubectl", "port-forward", target, f"{local_port or ''}:{port}", *where]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
             try:
-                said = cast(IO[str], forwarding.stdout).readline()
-                if not (found := FORWARDING.search(said)):
-                    complaint = cast(IO[str], forwarding.stderr).read().strip()
-                    raise ClusterError(f"{resource} cannot be reached: {complaint}")
-                yield f"http://{found[1]}"
+                yield f"http://{_forwarded_from(resource, cast(IO[str], forwarding.stdout))}"
             finally:
                 forwarding.terminate()
+
+
+def _forwarded_from(resource: str, said: IO[str]) -> str:
+    """Return the address that `kubectl port-forward` says it listens on; the rest that it says is thrown away."""
+    complaint = ""
+    for line in said:
+        if found := FORWARDING.search(line):
+            Thread(target=deque, args=(said, 0), daemon=True).start()  # or it stops once nobody has read enough
+            return found[1]
+        complaint += line
+    if taken := TAKEN.search(complaint):
+        raise ClusterError(
+            f"{resource} cannot be reached by port {taken[1]} of this machine: it is taken. "
+            f"`lsof -i :{taken[1]}` says by what; end that, and try again."
+        )
+    raise ClusterError(f"{resource} cannot be reached: {complaint.strip()}")
 
 
 def run(verb: str, *arguments: str, good: tuple[int, ...] = (0,), text: str | None = None) -> str:

@@ -1,12 +1,15 @@
 """The commands that bring the platform up and take it away."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ..errors import ClusterError
 from ..kubectl import Kubectl
 from ..settings import load_settings
+from .parts import PARTS, opened
 from .waves import Wave, waves
 
 app = typer.Typer()
@@ -49,6 +52,39 @@ def platform_remove(yes: Yes = False) -> None:
         remove(kubectl, chosen)
     else:
         typer.echo("Nothing was deleted; --yes does it.")
+
+
+@app.command()
+def platform_status() -> None:
+    """Show the parts of the platform: their versions, whether they are ready, and where they open."""
+    from .access import status
+
+    Console().print(status(Kubectl(load_settings()), PARTS))
+
+
+@app.command()
+def credentials() -> None:
+    """Show the users and passwords of the platform, read from their Secrets."""
+    from .access import credentials
+
+    kubectl = Kubectl(load_settings())
+    table = credentials(kubectl, PARTS)
+    if not table.rows:
+        raise ClusterError(f"{kubectl.context} has no Secret of the platform yet; `make platform` makes them.")
+    typer.echo("These are secrets: keep them out of Git, tickets and logs.")
+    Console().print(table)
+
+
+@app.command(name="open")
+def open_parts(
+    name: Annotated[str, typer.Argument(help="Only this part, such as mlflow.")] = "",
+) -> None:
+    """Open the parts of the platform at ports of this machine, until Ctrl-C."""
+    from .access import keep_open
+
+    parts = opened(name)
+    with suppress(KeyboardInterrupt):
+        keep_open(Kubectl(load_settings()), parts)
 
 
 def _chosen(name: str) -> list[Wave]:

@@ -6,6 +6,7 @@ import secrets
 from typing import NamedTuple
 
 from ..kubectl import Kubectl
+from ..settings import PROJECT
 
 
 class Secret(NamedTuple):
@@ -24,6 +25,9 @@ SECRETS = [
     Secret("mlpipeline-minio-artifact", ("kubeflow",), {}, ("accesskey", "secretkey")),
     Secret("mlflow-bucket", ("kubeflow", "mlflow"), {}, ("accesskey", "secretkey")),
     Secret("mlflow", ("mlflow",), {"user": "admin"}, ("password", "database-password", "session-key")),
+    Secret(
+        "mlflow-login", ("kubeflow", "mlflow"), {"MLFLOW_TRACKING_USERNAME": PROJECT}, ("MLFLOW_TRACKING_PASSWORD",)
+    ),
     Secret("grafana-admin", ("monitoring",), {"user": "admin"}, ("password",)),
 ]
 
