@@ -4,7 +4,7 @@ import base64
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 
 import typer
@@ -61,7 +61,7 @@ def status(kubectl: Kubectl, parts: list[Part]) -> Table:
     return table
 
 
-def _link(kubectl: Kubectl, part: Part) -> Iterator[None]:
+def _link(kubectl: Kubectl, part: Part) -> Generator[None]:
     """Open a part, and anew once that has ended, each time that the next item is asked for."""
     while True:
         kubectl("rollout", "status", part.workload, f"--namespace={part.namespace}", f"--timeout={READY_SECONDS}s")
@@ -89,8 +89,8 @@ def _state(workload: Object) -> tuple[str, str]:
 
 
 def _table(*columns: str) -> Table:
-    """Return a table whose cells are copied whole."""
+    """Return a table that cuts no cell off."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, overflow="fold")
     return table
