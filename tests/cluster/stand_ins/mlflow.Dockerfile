@@ -3,4 +3,4 @@ FROM python:3.11-slim
 RUN pip install --no-cache-dir uv
 ARG VERSION
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --system "mlflow[auth]==${VERSION}" boto3 prometheus-flask-exporter psycopg2-binary
+    uv pip install --system "mlflow[auth,db]==${VERSION}" boto3 prometheus-flask-exporter
