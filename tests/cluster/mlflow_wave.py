@@ -5,9 +5,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -23,6 +26,7 @@ WAVE = "50-mlflow"
 PIPELINES = "40-pipelines"
 BUILT = {"chrislusf/seaweedfs": "store", "ghcr.io/mlflow/mlflow": "mlflow", "postgres": "postgres"}
 """The Dockerfile of each image."""
+SECONDS_TO_ANSWER = 60
 
 
 def load_images(project: Project) -> None:
@@ -64,7 +68,7 @@ def kill(workload: str) -> None:
     """Kill MLflow's pods of a workload, leaving them no time, and wait for others in their place."""
     name = workload.rpartition("/")[2]
     kubectl("delete", "pod", "-n", "mlflow", f"--selector=app.kubernetes.io/name={name}", "--grace-period=0", "--force")
-    kubectl("rollout", "status", workload, "-n", "mlflow", "--timeout=60s")
+    kubectl("rollout", "status", workload, "-n", "mlflow", "--timeout=180s")
 
 
 @contextmanager
@@ -84,6 +88,7 @@ def opening(project: Project, target: str) -> Iterator["subprocess.Popen[str]"]:
             yield process
         finally:
             os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=SECONDS_TO_ANSWER)
 
 
 def wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
@@ -97,7 +102,23 @@ def wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
     raise AssertionError(f"{process.args!r} ended:\n{said}")
 
 
-def commands(project: Project, section: str) -> list[str]:
+def wait_for_server(url: str) -> None:
+    """Return once an address answers."""
+    deadline = time.monotonic() + SECONDS_TO_ANSWER
+    while True:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5):  # noqa: S310  our own server
+            return
+        assert time.monotonic() < deadline, f"{url} does not answer"
+        time.sleep(0.5)
+
+
+def listens(port: int) -> bool:
+    """Return whether anything listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def blocks(project: Project, section: str) -> list[str]:
     """Return the commands in each block of a section of the page on the platform."""
     page = (project.folder / "docs/platform.md").read_text()
     text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
