@@ -1,0 +1,15 @@
+"""Gives MLflow its users before the server starts, or their passwords where those of the Secrets are others now."""
+
+import os
+
+from mlflow.server.auth.config import read_auth_config
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+store = SqlAlchemyStore()
+store.init_db(read_auth_config().database_uri)
+for role in ("ADMIN", "PROJECT"):
+    name, password = os.environ[f"{role}_NAME"], os.environ[f"{role}_PASSWORD"]
+    if store.has_user(name):
+        store.update_user(name, password)
+    else:
+        store.create_user(name, password, is_admin=role == "ADMIN")

@@ -1,0 +1,125 @@
+"""The wave of MLflow on a node, from images that are built here under the names that the manifests use."""
+
+import base64
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import yaml
+
+from tests.local.images import docker
+from tests.local.projects import Project
+from tests.running import run
+
+from .kubectl import get, kubectl
+
+STAND_INS = Path(__file__).parent / "stand_ins"
+WAVE = "50-mlflow"
+PIPELINES = "40-pipelines"
+BUILT = {"chrislusf/seaweedfs": "store", "ghcr.io/mlflow/mlflow": "mlflow", "postgres": "postgres"}
+"""The Dockerfile of each image."""
+SECONDS_TO_ANSWER = 60
+
+
+def load_images(project: Project) -> None:
+    """Build the images that the wave names, and put them on the node."""
+    manifests = kubectl("kustomize", str(project.folder / "deploy/platform" / WAVE))
+    images = sorted(set(re.findall(r"image: (\S+)", manifests)))
+    for image in images:
+        name, tag = image.split(":")
+        file = f"--file={STAND_INS / BUILT[name]}.Dockerfile"
+        version = f"--build-arg=VERSION={tag.removeprefix('v').removesuffix('-full')}"
+        docker("build", "--quiet", "--network=host", file, version, f"--tag={image}", str(STAND_INS))
+    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), *images)
+
+
+def keep_only_mlflow(project: Project) -> None:
+    """Leave the platform of a project nothing but MLflow and what stands in for Kubeflow Pipelines."""
+    platform = project.folder / "deploy/platform"
+    for folder in platform.iterdir():
+        if folder.name != WAVE:
+            shutil.rmtree(folder)
+    pipelines = platform / PIPELINES
+    pipelines.mkdir()
+    shutil.copy(STAND_INS / "pipelines.yaml", pipelines)
+    (pipelines / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["pipelines.yaml"]}))
+
+
+def login() -> dict[str, str]:
+    """Return what the project's user logs in to MLflow with, as environment variables."""
+    return secret("mlflow-login", "mlflow")
+
+
+def secret(name: str, namespace: str) -> dict[str, str]:
+    """Return the values of a Secret."""
+    data = get(f"secret/{name}", namespace)["data"]
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def kill(workload: str) -> None:
+    """Kill MLflow's pods of a workload, leaving them no time, and wait for others in their place."""
+    name = workload.rpartition("/")[2]
+    kubectl("delete", "pod", "-n", "mlflow", f"--selector=app.kubernetes.io/name={name}", "--grace-period=0", "--force")
+    kubectl("rollout", "status", workload, "-n", "mlflow", "--timeout=180s")
+
+
+@contextmanager
+def opening(project: Project, target: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a target that opens parts of the platform, from when it says that they are open, until Ctrl-C."""
+    with subprocess.Popen(
+        ["make", target],
+        cwd=project.folder,
+        env=project.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_for_line(process, "Open until Ctrl-C")
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=SECONDS_TO_ANSWER)
+
+
+def wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
+    """Read what a process prints until a line has a text."""
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if wanted in line:
+            return
+    raise AssertionError(f"{process.args!r} ended:\n{said}")
+
+
+def wait_for_server(url: str) -> None:
+    """Return once an address answers."""
+    deadline = time.monotonic() + SECONDS_TO_ANSWER
+    while True:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5):  # noqa: S310  our own server
+            return
+        assert time.monotonic() < deadline, f"{url} does not answer"
+        time.sleep(0.5)
+
+
+def listens(port: int) -> bool:
+    """Return whether anything listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def blocks(project: Project, section: str) -> list[str]:
+    """Return the commands in each block of a section of the page on the platform."""
+    page = (project.folder / "docs/platform.md").read_text()
+    text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```console\n(.*?)```", text, re.DOTALL)

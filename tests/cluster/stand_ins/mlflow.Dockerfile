@@ -1,0 +1,6 @@
+# What MLflow's own image has of PyPI to serve with a login, PostgreSQL and S3.
+FROM python:3.11-slim
+RUN pip install --no-cache-dir uv
+ARG VERSION
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --system "mlflow[auth,db]==${VERSION}" boto3 prometheus-flask-exporter

@@ -1,0 +1,207 @@
+"""The platform's MLflow runs on a node: its login, what it keeps, and the commands that reach it."""
+
+import os
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from tests.local.projects import Project
+from tests.running import run
+
+from .kubectl import kubectl
+from .mlflow_wave import (
+    blocks,
+    keep_only_mlflow,
+    kill,
+    listens,
+    load_images,
+    login,
+    opening,
+    secret,
+    wait_for_line,
+    wait_for_server,
+)
+
+pytestmark = pytest.mark.xdist_group("cluster")
+
+ADDRESS = "http://127.0.0.1:5001"
+EXPERIMENTS = f"{ADDRESS}/api/2.0/mlflow/experiments/search?max_results=9"
+USERS = f"{ADDRESS}/api/2.0/mlflow/users/create"
+RECORD = """
+import mlflow
+mlflow.set_experiment("wines")
+with mlflow.start_run() as run:
+    mlflow.log_text("red", "colour.txt")
+client = mlflow.MlflowClient()
+client.create_registered_model("wines")
+source = f"{run.info.artifact_uri}/colour.txt"
+version = client.create_model_version("wines", source, run.info.run_id).version
+client.set_registered_model_alias("wines", "champion", version)
+"""
+RECALL = """
+import mlflow
+version = mlflow.MlflowClient().get_model_version_by_alias("wines", "champion")
+print(version.version, mlflow.artifacts.load_text(f"runs:/{version.run_id}/colour.txt"))
+"""
+KEPT = "1 red"
+PORTS = [8090, 8333, 5001]
+MLFLOW_POD = ["-l", "app.kubernetes.io/name=mlflow"]
+NEW_PASSWORD = "correct-horse-battery-staple"  # noqa: S105
+EMPTY_DATABASE = ["psql", "--username=mlflow", "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public"]
+
+
+@pytest.fixture(scope="module")
+def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Return a project whose platform is MLflow, which holds a run and a model version of the project's user."""
+    folder = tmp_path_factory.mktemp("mlflow-wave")
+    answers = {"python_version": "3.11", "serving": "none"}
+    run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
+    context = kubectl("config", "current-context").strip()
+    project = Project(folder, settings={"CONTEXT": context, "KUBECONFIG": os.environ["KUBECONFIG"]})
+    keep_only_mlflow(project)
+    project.make("setup")
+    load_images(project)
+    try:
+        project.make("platform")
+        with opening(project, "open-mlflow"):
+            python(project, RECORD)
+        yield project
+    finally:
+        kubectl("delete", "namespace", "mlflow", "kubeflow", "--ignore-not-found")
+
+
+@pytest.fixture(scope="module")
+def opened(project: Project) -> Iterator["subprocess.Popen[str]"]:
+    """Open all parts, and return what keeps them open."""
+    with opening(project, "open") as process:
+        yield process
+
+
+def python(project: Project, script: str) -> str:
+    """Run a script as the project's user of MLflow."""
+    environment = project.environment | {"MLFLOW_TRACKING_URI": ADDRESS} | login()
+    return run("uv", "run", "--quiet", "python", "-c", script, cwd=project.folder, env=environment)
+
+
+def status(url: str, login: tuple[str, str] | None = None, host: str = "", body: bytes | None = None) -> int:
+    """Return the status of the answer to a request."""
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    if login:
+        headers["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def of_project() -> tuple[str, str]:
+    user, password = login().values()
+    return user, password
+
+
+def of_admin() -> tuple[str, str]:
+    found = secret("mlflow", "mlflow")
+    return found["user"], found["password"]
+
+
+@pytest.mark.usefixtures("opened")
+def test_server_asks_for_a_login() -> None:
+    assert status(EXPERIMENTS) == 401
+    assert status(EXPERIMENTS, ("admin", "wrong")) == 401
+    assert status(EXPERIMENTS, of_project()) == 200
+
+
+@pytest.mark.usefixtures("opened")
+def test_server_refuses_other_host_names() -> None:
+    assert status(EXPERIMENTS, of_project(), host="elsewhere.test") == 403
+
+
+@pytest.mark.usefixtures("opened")
+def test_projects_user_is_no_admin() -> None:
+    body = b'{"username": "another", "password": "correct-horse-battery"}'
+    assert status(USERS, of_project(), body=body) == 403
+    assert status(USERS, of_admin(), body=body) == 200
+
+
+def test_admin_reads_metrics_by_the_address_of_the_pod(project: Project) -> None:
+    address = kubectl("get", "pod", "-n", "mlflow", *MLFLOW_POD, "-o=jsonpath={.items[0].status.podIP}")
+    metrics = f"http://{address}:5000/metrics"
+    assert (status(metrics), status(metrics, of_admin())) == (401, 200)
+
+
+@pytest.mark.usefixtures("opened")
+def test_all_parts_open_at_once() -> None:
+    assert [status(f"http://127.0.0.1:{port}") for port in PORTS[:2]] == [200, 200]
+    assert status(EXPERIMENTS, of_project()) == 200
+
+
+def test_interrupt_closes_every_port(project: Project) -> None:
+    with opening(project, "open"):
+        pass
+    assert [port for port in PORTS if listens(port)] == []
+
+
+def test_taken_port_is_named(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 5001)):
+        assert "port 5001 of this machine: it is taken" in project.fail("open-mlflow")
+
+
+def test_unknown_part_is_answered_with_the_known(project: Project) -> None:
+    assert "There is no 'grafana' to open; there are pipelines, store, mlflow." in project.fail("open-grafana")
+
+
+def test_credentials_are_those_of_the_secrets(project: Project) -> None:
+    printed = [
+        tuple(line.split()[1:]) for line in project.make("credentials").splitlines() if line.startswith("mlflow")
+    ]
+    assert printed == [of_admin(), of_project()]
+
+
+def test_status_tells_what_is_there(project: Project) -> None:
+    rows = [line.split() for line in project.make("platform-status").splitlines()]
+    assert ["mlflow", "v3.17.2-full", "1", "of", "1", ADDRESS] in rows
+    assert ["cert-manager", "not", "there"] in rows
+
+
+def test_killed_pods_lose_nothing_and_are_opened_again(project: Project) -> None:
+    with opening(project, "open-mlflow") as process:
+        kill("statefulset/postgres")
+        kill("deployment/mlflow")
+        wait_for_line(process, "is opened again")
+        wait_for_server(f"{ADDRESS}/health")
+        assert KEPT in python(project, RECALL)
+
+
+def test_changed_password_is_taken_over_at_the_next_start(project: Project) -> None:
+    before = of_project()
+    patch = f'{{"stringData": {{"MLFLOW_TRACKING_PASSWORD": "{NEW_PASSWORD}"}}}}'
+    kubectl("patch", "secret", "mlflow-login", "-n", "mlflow", "-p", patch)
+    kill("deployment/mlflow")
+    with opening(project, "open-mlflow"):
+        assert (status(EXPERIMENTS, before), status(EXPERIMENTS, of_project())) == (401, 200)
+
+
+def test_backup_is_restored_into_an_empty_store(project: Project) -> None:
+    setting, backup, restore = blocks(project, "Backup and restore")
+    with opening(project, "open-store"):
+        shell(project, setting + backup)
+        kubectl("exec", "-n", "mlflow", "postgres-0", "--", *EMPTY_DATABASE)
+        shell(project, f"{setting}uvx --from awscli aws s3 rm --recursive s3://mlflow")
+        shell(project, setting + restore)
+    kubectl("rollout", "status", "deployment/mlflow", "-n", "mlflow", "--timeout=180s")
+    with opening(project, "open-mlflow"):
+        assert KEPT in python(project, RECALL)
+
+
+def shell(project: Project, script: str) -> None:
+    """Run commands of the page, on this cluster."""
+    here = script.replace("kind-wine-cultivars", project.settings["CONTEXT"])
+    run("bash", "-euo", "pipefail", "-c", here, cwd=project.folder, env=project.environment)
