@@ -35,15 +35,19 @@ def project(installed: Project, tmp_path: Path) -> Iterator[Project]:
 
 def test_component_of_the_guide_becomes_a_step(project: Project) -> None:
     package = project.folder / "src/wine_cultivars"
-    function, component, wiring = snippets(project.folder / "docs/component.md")
+    function, component, wiring, table = snippets(project.folder / "docs/component.md")
     (package / "cleaning.py").write_text(function)
     components, training = package / "pipelines/components.py", package / "pipelines/training.py"
     components.write_text(f"{components.read_text()}\n\n{component}")
     before, after = training.read_text().split("    rows = split(valid=valid.output")
     wired = f"{before}{indented(wiring)}\n    rows = split(valid=cleaned.output{after}"
     training.write_text(wired.replace("import evaluate", "import clean, evaluate"))
+    resources = package / "pipelines/resources.py"
+    before, after = re.split(r"^STEPS = \{.*?^\}\n", resources.read_text(), flags=re.MULTILINE | re.DOTALL)
+    resources.write_text(f"{before}{table}{after}")
 
-    assert "clean        done" in project.make("lint types run", MODEL_NAME="cleaned")
+    assert "clean        done" in project.make("lint types run compile", MODEL_NAME="cleaned")
+    assert "resourceMemoryLimit: 8Gi" in (project.folder / "build/training.yaml").read_text()
 
 
 def test_model_of_the_guide_trains(project: Project) -> None:

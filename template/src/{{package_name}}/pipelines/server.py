@@ -1,0 +1,62 @@
+"""Reaches the Kubeflow Pipelines that runs on a cluster."""
+
+import contextlib
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+from kfp import Client
+from kfp_server_api import ApiException
+from urllib3.exceptions import HTTPError
+
+from ..errors import PipelineError
+from ..kubectl import Kubectl
+from ..settings import PROJECT, Settings
+
+ACCOUNT = f"{PROJECT}-pipelines"
+"""The ServiceAccount of the steps."""
+PAGES = "service/ml-pipeline-ui:80"
+"""Its web pages, which pass what is asked of the API on."""
+SERVER_NAMESPACE = "kubeflow"
+TIMEOUT_SECONDS = 10
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
+    """Give a client, and the address, of the server at `kfp_endpoint`, or of the cluster's own, while the body runs.
+
+    Raises:
+        ClusterError: the cluster's own cannot be reached.
+        PipelineError: the server does not answer, or refuses.
+    """
+    with contextlib.ExitStack() as stack:
+        address = settings.kfp_endpoint.rstrip("/")
+        if not address:
+            address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
+        try:
+            yield _client(address, settings), address
+        except ApiException as error:
+            raise PipelineError(f"Kubeflow Pipelines refuses: {_reason(error)}") from error
+        except (httpx2.HTTPError, HTTPError) as error:
+            raise PipelineError(f"Kubeflow Pipelines at {address} does not answer: {error}.") from error
+
+
+def _client(address: str, settings: Settings) -> Client:
+    token = settings.kfp_token.get_secret_value() if settings.kfp_token else None
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    health = httpx2.get(f"{address}/apis/v2beta1/healthz", headers=headers, timeout=TIMEOUT_SECONDS)
+    health.raise_for_status()
+    # A server for several users wants their namespace with each request; one for a single user refuses it.
+    namespace = {"namespace": settings.pipelines_namespace} if health.json().get("multi_user") else {}
+    with warnings.catch_warnings(action="ignore"):  # it says which servers it is for
+        return Client(address, existing_token=token, **namespace)
+
+
+def _reason(error: ApiException) -> str:
+    """Return what the server says is wrong."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (KeyError, TypeError, ValueError):
+        return f"{error.status} {error.reason}"

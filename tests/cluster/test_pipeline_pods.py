@@ -1,0 +1,136 @@
+"""The compiled pipeline's steps run in a pod as Kubeflow Pipelines runs them, under the strictest rules for pods."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.local.pipelines_server import PipelinesServer, pipelines_server
+from tests.local.projects import Project
+from tests.running import run
+
+from .kubectl import as_list, kubectl
+
+pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
+
+Object = dict[str, Any]
+
+STEPS = ["ingest", "validate", "split", "train"]
+ARGUMENTS = {
+    "data_uri": "sklearn:wine",
+    "data_version": "1",
+    "data_table": "",
+    "data_target": "cultivar",
+    "test_share": 0.25,
+    "random_seed": 7,
+}
+ACCOUNT = "wine-cultivars-pipelines"
+WRITABLE = {"tmp": "/tmp", "artifacts": "/minio"}  # noqa: S108  the pod's own
+"""The only folders that steps may write to, of which KFP mounts the second for artifacts."""
+LIMITS = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@pytest.fixture
+def restricted(namespace: str) -> str:
+    """Return a namespace for restricted pods, with the steps' ServiceAccount."""
+    kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl("create", "serviceaccount", ACCOUNT, "-n", namespace)
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def spec(image_project: Project, pipeline_image: str, node: None) -> Object:
+    """Return the compiled pipeline, whose image the node has."""
+    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), pipeline_image)
+    image_project.make("compile")
+    compiled: Object = next(yaml.safe_load_all((image_project.folder / "build/training.yaml").read_text()))
+    return compiled
+
+
+def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restricted: str) -> None:
+    *before, last = (container(spec, step, ARGUMENTS) for step in STEPS)
+    start(restricted, "steps", {"initContainers": before, "containers": [last]})
+
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=300s")
+
+
+def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, image_project: Project) -> None:
+    server = PipelinesServer(failing="ingest")
+    labels = {"pipeline/runid": "runs-0"}
+    failing = container(spec, "ingest", ARGUMENTS | {"data_uri": "gone.csv"})
+    start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, labels)
+    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=300s")
+
+    settings = {"CONTEXT": kubectl("config", "current-context").strip(), "KUBECONFIG": os.environ["KUBECONFIG"]}
+    with pipelines_server(server) as address:
+        printed = image_project.fail("submit", KFP_ENDPOINT=address, PIPELINES_NAMESPACE=restricted, **settings)
+
+    assert "Error: Step ingest failed: 'gone.csv' cannot be read" in printed
+    assert f"kubectl logs pod/ingest --namespace={restricted} --container=main" in printed
+
+
+def start(namespace: str, name: str, containers: Object, labels: Object | None = None) -> None:
+    """Start a pod as KFP makes one for a step."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": ACCOUNT,
+            "volumes": [{"name": name, "emptyDir": {}} for name in WRITABLE],
+            **containers,
+        },
+    }
+    kubectl("create", "-f", "-", given=as_list([pod]))
+
+
+def container(spec: Object, step: str, arguments: Object) -> Object:
+    """Return the container of a step, with its command of the compiled pipeline and the inputs of a run."""
+    task = spec["components"]["comp-wine-cultivars-training"]["dag"]["tasks"][step]
+    given = spec["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
+    inputs, share = json.dumps(executor_input(spec, step, task, arguments)), given["resources"]
+    return {
+        "name": step,
+        "image": given["image"],
+        "imagePullPolicy": "Never",
+        "command": given["command"],
+        "args": [text.replace("{{$}}", inputs) for text in given["args"]],
+        "env": given["env"],
+        "resources": {
+            "requests": {"cpu": share["resourceCpuRequest"], "memory": share["resourceMemoryRequest"]},
+            "limits": {"cpu": share["resourceCpuLimit"], "memory": share["resourceMemoryLimit"]},
+        },
+        "securityContext": LIMITS,
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path in WRITABLE.items()],
+    }
+
+
+def executor_input(spec: Object, step: str, task: Object, arguments: Object) -> Object:
+    """Return what KFP's driver works out for a step: its parameters, and where its artifacts are and go."""
+    inputs, outputs = task.get("inputs", {}), spec["components"][f"comp-{step}"].get("outputDefinitions", {})
+    parameters = {
+        name: arguments[source["componentInputParameter"]] for name, source in inputs.get("parameters", {}).items()
+    }
+    sources = {name: source["taskOutputArtifact"] for name, source in inputs.get("artifacts", {}).items()}
+    read = {name: artifact(source["producerTask"], source["outputArtifactKey"]) for name, source in sources.items()}
+    written = {name: artifact(step, name) for name in outputs.get("artifacts", {})}
+    return {
+        "inputs": {"parameterValues": parameters, "artifacts": read},
+        "outputs": {"artifacts": written, "outputFile": f"/minio/{step}.json"},
+    }
+
+
+def artifact(step: str, name: str) -> Object:
+    """Return an artifact, which KFP's launcher would download to and upload from a folder below `/minio`."""
+    kind = {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
+    return {"artifacts": [{"name": name, "type": kind, "uri": f"minio://mlpipeline/{step}/{name}", "metadata": {}}]}

@@ -1,0 +1,47 @@
+"""What a project asks of Kubeflow Pipelines is what its platform brings."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from .kubectl import documents, kubectl
+
+pytestmark = [pytest.mark.usefixtures("kustomize"), pytest.mark.xdist_group("cluster")]
+
+
+@pytest.fixture(scope="module")
+def project(projects: dict[str, Path]) -> Path:
+    """Return a repository that brings its own platform."""
+    return projects["none"]
+
+
+@pytest.fixture(scope="module")
+def installed(project: Path) -> str:
+    """Return the manifests of Kubeflow Pipelines."""
+    return kubectl("kustomize", str(project / "deploy/platform/40-pipelines"))
+
+
+@pytest.mark.parametrize("package", ["kfp", "kfp-kubernetes"])
+def test_sdk_is_of_the_servers_version(package: str, project: Path, installed: str) -> None:
+    (tag,) = re.findall(r"image: ghcr\.io/kubeflow/kfp-api-server:(\S+)", installed)
+    groups = tomllib.loads((project / "pyproject.toml").read_text())["dependency-groups"]
+    (wanted,) = (found for text in groups["pipeline"] if (found := Requirement(text)).name == package)
+
+    server = Version(tag)
+    assert wanted.specifier.contains(server)
+    assert not wanted.specifier.contains(f"{server.major}.{server.minor + 1}")
+
+
+def test_pages_are_where_commands_look_for_them(project: Path, installed: str) -> None:
+    (module,) = project.glob("src/*/pipelines/server.py")
+    (name, port) = re.findall(r'"service/(\S+):(\d+)"', module.read_text())[0]
+    services = [yaml.safe_load(document) for document in documents(f"\n{installed}", "Service")]
+    (pages,) = (found for found in services if found["metadata"]["name"] == name)
+
+    assert int(port) in [found["port"] for found in pages["spec"]["ports"]]
+    assert f'"{pages["metadata"]["namespace"]}"' in module.read_text()
