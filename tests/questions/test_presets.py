@@ -13,18 +13,18 @@ from tests.running import ROOT
 PRESETS = ["minimal", "standard", "full", "custom"]
 SHARED = {
     "image_registry": "",
-    "platform": "standalone",
     "namespace": "wine-cultivars",
     "gitops": False,
     "framework": "sklearn",
     "repository_url": "",
 }
+CLUSTER = {"serving": "kserve", "platform": "standalone"}
 FEATURES = ("monitoring", "telemetry", "notebooks")
 CHOSEN = {
-    "minimal": SHARED | {"serving": "none", "ci": "none"} | dict.fromkeys(FEATURES, False),
-    "standard": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, False),
-    "full": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, True),
-    "custom": SHARED | {"serving": "kserve", "ci": "github"} | dict.fromkeys(FEATURES, False),
+    "minimal": SHARED | {"serving": "none", "platform": "none", "ci": "none"} | dict.fromkeys(FEATURES, False),
+    "standard": SHARED | CLUSTER | {"ci": "github"} | dict.fromkeys(FEATURES, False),
+    "full": SHARED | CLUSTER | {"ci": "github"} | dict.fromkeys(FEATURES, True),
+    "custom": SHARED | CLUSTER | {"ci": "github"} | dict.fromkeys(FEATURES, False),
 }
 # One value of each detail that no preset chooses, or that one preset does not.
 GIVEN = {

@@ -17,7 +17,7 @@ from tests.running import ROOT, run
 SECONDS = 60
 IDENTITY = ["What people call", "Names the repository", "The Python package", "One sentence", "The person or team"]
 IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
-DETAILS = ["Where the project's image", "What runs the model server", "The platform that the cluster runs"]
+DETAILS = ["Where the project's image", "What runs the model server", "What runs on the cluster"]
 DETAILS += [
     "The Kubernetes namespaces",
     "The rollout commands commit",

@@ -23,8 +23,12 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("ci", "gitlab"): r"(?i)gitlab|renovate",
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
-    ("platform", "standalone"): r"HTTPRoute|deploymentMode: Standard",
+    (
+        "platform",
+        "standalone",
+    ): r"deploy/platform/[1-6]0-|deploy/cluster/|mise|make (cluster|down|open|credentials)\b|\bkind\b.*cluster",
     ("platform", "kubeflow"): r"(?i)knative",
+    ("platform", "existing"): r"install the operator",
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
@@ -37,6 +41,7 @@ SIGNS: dict[tuple[str, Any], str] = {
 SILENT: set[tuple[str, Any]] = {
     ("ci", "none"),
     ("serving", "none"),
+    ("platform", "none"),
     ("gitops", False),
     ("monitoring", False),
     ("notebooks", False),
