@@ -19,6 +19,7 @@ IMPORTABLE = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
 
 # Distributions that are imported by another name than their own, or not at all.
 IMPORTED_AS = {
+    "kfp-kubernetes": "kfp",
     "kfp-pipeline-spec": "kfp",
     "mlflow-skinny": "mlflow",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",

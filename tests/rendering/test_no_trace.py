@@ -23,10 +23,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("ci", "gitlab"): r"(?i)gitlab|renovate",
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
-    (
-        "platform",
-        "standalone",
-    ): r"deploy/platform/[1-6]0-|deploy/cluster/|mise|make (cluster|down|open|credentials)\b|\bkind\b.*cluster",
+    ("platform", "standalone"): r"deploy/(cluster/|platform/[1-6]0-)|\bmise\b|make (cluster|down|open)\b",
     ("platform", "kubeflow"): r"(?i)knative",
     ("platform", "existing"): r"install the operator",
     ("framework", "sklearn"): r"(?i)logistic",
