@@ -11,7 +11,8 @@ from ..settings import Settings
 from .doctor import Check, Finding, cluster
 from .waves import Wave, waves
 
-FOLDERS = [Path("deploy/serving/overlays/local"), Path("deploy/monitoring")]
+FOLDERS = "deploy/*", "deploy/serving/overlays/local"
+"""Where the project's manifests are, beside the waves."""
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -36,7 +37,8 @@ def definitions(settings: Settings) -> Iterator[Finding]:
 def _applied() -> dict[str, set[str]]:
     """Return the kinds of what the project applies, by the version of their API, save those of every cluster."""
     kinds = defaultdict(set)
-    for wave in [*waves(), *(Wave(folder) for folder in FOLDERS if folder.exists())]:
+    files = (file for folder in FOLDERS for file in Path().glob(f"{folder}/kustomization.yaml"))
+    for wave in [*waves(), *(Wave(file.parent) for file in files)]:
         for manifest in wave.manifests:
             if "." in manifest.api_version:
                 kinds[manifest.api_version].add(manifest.kind)
