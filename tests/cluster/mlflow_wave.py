@@ -87,8 +87,14 @@ def opening(project: Project, target: str) -> Iterator["subprocess.Popen[str]"]:
             wait_for_line(process, "Open until Ctrl-C")
             yield process
         finally:
-            os.killpg(process.pid, signal.SIGINT)
-            process.communicate(timeout=SECONDS_TO_ANSWER)
+            if process.poll() is None:
+                interrupt(process)
+
+
+def interrupt(process: "subprocess.Popen[str]") -> str:
+    """Press Ctrl-C, and return what a process still prints."""
+    os.killpg(process.pid, signal.SIGINT)
+    return process.communicate(timeout=SECONDS_TO_ANSWER)[0]
 
 
 def wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:

@@ -1,6 +1,7 @@
-# What MLflow's own image has of PyPI to serve with a login, PostgreSQL and S3.
+# What MLflow's own image has of PyPI to serve with a login, PostgreSQL and S3, compiled as there.
 FROM python:3.11-slim
 RUN pip install --no-cache-dir uv
 ARG VERSION
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --system "mlflow[auth,db]==${VERSION}" boto3 prometheus-flask-exporter
+    uv pip install --system "mlflow[auth,db]==${VERSION}" boto3
+RUN python -c "import boto3, mlflow.server.auth, mlflow.server.fastapi_app"

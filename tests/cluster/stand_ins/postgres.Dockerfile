@@ -4,7 +4,7 @@ RUN groupadd --gid 999 postgres \
     && useradd --uid 999 --gid 999 postgres \
     && apt-get update \
     && apt-get install --yes --no-install-recommends postgresql \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists /var/cache/apt /var/lib/postgresql \
     && ln -s /usr/lib/postgresql/*/bin /opt/postgresql
 ENV PATH=/opt/postgresql:$PATH
 COPY postgres-entrypoint /usr/local/bin/
