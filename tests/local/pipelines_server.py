@@ -29,7 +29,7 @@ class PipelinesServer:
     multi_user: bool = False
     failing: str = ""
     """The step at which runs fail."""
-    steps: tuple[str, ...] = ("ingest", "validate", "split", "train", "evaluate", "register", "promote")
+    steps: tuple[str, ...] = ("ingest", "validate", "split")
     sent: dict[str, dict[str, Object]] = field(default_factory=lambda: {kind: {} for kind in KEYS})
     tokens: set[str | None] = field(default_factory=set)
     asked: int = 0
@@ -66,7 +66,8 @@ class PipelinesServer:
             _task(number, step, state) for number, (step, state) in enumerate(zip(self.steps, states, strict=False))
         ]
         state = max((task["state"] for task in tasks), key=PRECEDENCE.index)
-        return {"state": state, "run_details": {"task_details": tasks[::-1]}}
+        around = _task(9, "root-driver", "SUCCEEDED")
+        return {"state": state, "run_details": {"task_details": [around, *tasks[::-1]]}}
 
 
 def _task(number: int, step: str, state: str) -> Object:
