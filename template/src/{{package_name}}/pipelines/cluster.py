@@ -73,7 +73,7 @@ def _followed(client: Client, run_id: str, names: set[str], settings: Settings) 
             for key, line in (_ended(tasks) | _stuck(run, settings)).items():
                 if key not in shown:
                     shown.add(key)
-                    console.print(line)
+                    console.print(line, markup=False)
             if run.state in ENDED:
                 return run
             status.update(", ".join(task.display_name for task in tasks if task.state == RUNNING) or "Waiting")
@@ -93,7 +93,7 @@ def _stuck(run: Run, settings: Settings) -> dict[str, str]:
     """Return why pods of a run cannot start, by their names; the server itself only says that they run."""
     try:
         pods = Kubectl(settings)("get", "pods", *_of(run, settings), "--output=json")
-    except ClusterError:  # it can do without
+    except ClusterError:  # the run goes on all the same, and its page tells more
         return {}
     return {pod["metadata"]["name"]: f"  {why}" for pod in json.loads(pods)["items"] if (why := stuck(pod))}
 
@@ -126,5 +126,5 @@ def _cause(run: Run, settings: Settings) -> str:
 
 
 def _of(run: Run, settings: Settings) -> tuple[str, str]:
-    """Return by which options kubectl finds the pods of a run."""
+    """Return the options by which kubectl finds the pods of a run."""
     return f"--namespace={settings.pipelines_namespace}", f"--selector=pipeline/runid={run.run_id}"
