@@ -52,7 +52,8 @@ def run_on_cluster(pipeline: BaseComponent, arguments: dict[str, Any], settings:
         run = _followed(client, started.run_id, names, settings)
     if run.state != SUCCEEDED:
         failed = ", ".join(task.display_name for task in _steps(run, names) if task.state == FAILED)
-        raise PipelineError(f"{f'Step {failed} failed' if failed else run.state}: {_cause(run, settings)}")
+        outcome = f"Step {failed} failed" if failed else f"The run is {run.state}"
+        raise PipelineError(f"{outcome}: {_cause(run, settings)}")
 
 
 def _step_names(pipeline: BaseComponent) -> set[str]:
