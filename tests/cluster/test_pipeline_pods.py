@@ -62,13 +62,13 @@ def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restrict
     *before, last = (container(spec, step, ARGUMENTS) for step in STEPS)
     start(restricted, "steps", {"initContainers": before, "containers": [last]})
 
-    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=300s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=120s")
 
 
 def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, image_project: Project) -> None:
     failing = container(spec, "ingest", ARGUMENTS | {"data_uri": "gone.csv"})
     start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, RUN)
-    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=300s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=120s")
 
     with pipelines_server(PipelinesServer(failing="ingest")) as address:
         printed = image_project.fail("submit", **settings(address, restricted))
