@@ -104,10 +104,11 @@ def test_alert_on_replicas_is_there_where_replicas_are(mode: str, projects: dict
 @by_mode
 def test_prometheus_may_look_for_pods_and_nothing_else(mode: str, projects: dict[str, Path], tmp_path: Path) -> None:
     text = build(with_release(projects[mode], tmp_path, "stable"), "staging")
-    (role,), (binding,) = of_kind(text, "Role"), of_kind(text, "RoleBinding")
+    prometheus = {"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}
+    (binding,) = (found for found in of_kind(text, "RoleBinding") if prometheus in found["subjects"])
+    (role,) = (found for found in of_kind(text, "Role") if found["metadata"]["name"] == binding["roleRef"]["name"])
     assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
-    assert binding["metadata"]["namespace"] == "wine-cultivars-staging"
+    assert binding["metadata"]["namespace"] == role["metadata"]["namespace"] == "wine-cultivars-staging"
 
 
 @by_mode

@@ -11,7 +11,7 @@ from tests.local.pipelines_server import PipelinesServer, pipelines_server
 from tests.local.projects import Project
 from tests.running import run
 
-from .kubectl import as_list, kubectl
+from .kubectl import as_list, cluster_settings, kubectl
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
@@ -26,6 +26,8 @@ ARGUMENTS = {
     "test_share": 0.25,
     "random_seed": 7,
 }
+RUN = {"pipeline/runid": "runs-0"}
+"""The label of the pods of the stand-in's first run."""
 ACCOUNT = "wine-cultivars-pipelines"
 WRITABLE = {"tmp": "/tmp", "artifacts": "/minio"}  # noqa: S108  the pod's own
 """The only folders that steps may write to, of which KFP mounts the second for artifacts."""
@@ -60,22 +62,36 @@ def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restrict
     *before, last = (container(spec, step, ARGUMENTS) for step in STEPS)
     start(restricted, "steps", {"initContainers": before, "containers": [last]})
 
-    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=300s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=120s")
 
 
 def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, image_project: Project) -> None:
-    server = PipelinesServer(failing="ingest")
-    labels = {"pipeline/runid": "runs-0"}
     failing = container(spec, "ingest", ARGUMENTS | {"data_uri": "gone.csv"})
-    start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, labels)
-    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=300s")
+    start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, RUN)
+    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=120s")
 
-    settings = {"CONTEXT": kubectl("config", "current-context").strip(), "KUBECONFIG": os.environ["KUBECONFIG"]}
-    with pipelines_server(server) as address:
-        printed = image_project.fail("submit", KFP_ENDPOINT=address, PIPELINES_NAMESPACE=restricted, **settings)
+    with pipelines_server(PipelinesServer(failing="ingest")) as address:
+        printed = image_project.fail("submit", **settings(address, restricted))
 
     assert "Error: Step ingest failed: 'gone.csv' cannot be read" in printed
     assert f"kubectl logs pod/ingest --namespace={restricted} --container=main" in printed
+
+
+def test_step_without_its_image_is_told_at_once(spec: Object, restricted: str, image_project: Project) -> None:
+    lacking = container(spec, "ingest", ARGUMENTS) | {"name": "main", "image": "gone:1"}
+    start(restricted, "ingest", {"containers": [lacking]}, RUN)
+    reason = "{.status.containerStatuses[0].state.waiting.reason}"
+    kubectl("wait", f"--for=jsonpath={reason}=ErrImageNeverPull", "pod/ingest", "-n", restricted, "--timeout=60s")
+
+    with pipelines_server(PipelinesServer()) as address:
+        printed = image_project.make("submit", **settings(address, restricted))
+
+    assert printed.count('  ingest is in ErrImageNeverPull: Container image "gone:1" is not present') == 1
+
+
+def settings(address: str, namespace: str) -> dict[str, str]:
+    """Return the settings by which a project submits to a server, and finds the pods of its runs."""
+    return cluster_settings() | {"KFP_ENDPOINT": address, "PIPELINES_NAMESPACE": namespace}
 
 
 def start(namespace: str, name: str, containers: Object, labels: Object | None = None) -> None:

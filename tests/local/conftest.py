@@ -15,5 +15,6 @@ def trained(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 @pytest.fixture(scope="session")
 def watched(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return the smallest project that has monitoring, with a trained champion in its MLflow."""
-    return trained_project(template, tmp_path_factory.mktemp("watched"), preset="minimal", monitoring=True)
+    """Return a small project with monitoring, for a cluster of others, with a trained champion in its MLflow."""
+    answers = {"preset": "minimal", "monitoring": True, "platform": "existing", "namespace": "team"}
+    return trained_project(template, tmp_path_factory.mktemp("watched"), **answers)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from copier import run_copy
 
 from tests.cluster.kubectl import kubectl
 from tests.conftest import Render
 from tests.local.data_servers import free_port
-from tests.local.projects import Project
 from tests.running import give_up
+
+pytestmark = pytest.mark.xdist_group("cluster")  # which one test asks; all share a project
 
 DOCKER = {
     "ServerVersion": "29.9.2",
@@ -68,15 +68,6 @@ class Machine:
             text=True,
             check=False,
         )
-
-
-@pytest.fixture(scope="module")
-def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with a kind cluster of its own."""
-    folder = tmp_path_factory.mktemp("standalone")
-    run_copy(str(template), folder, data={"preset": "full"}, defaults=True, quiet=True)
-    Project(folder).make("setup")
-    return folder
 
 
 @pytest.fixture
@@ -191,7 +182,6 @@ metadata:
 """
 
 
-@pytest.mark.xdist_group("cluster")
 def test_existing_cluster_has_to_know_the_kinds_that_the_project_applies(standalone: Path, render: Render) -> None:
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from copier import run_copy
 
 from tests.cluster.kubectl import cluster_settings, get, kubectl
 from tests.local.projects import Project
@@ -20,7 +19,7 @@ NETWORK = [{"IPAM": {"Config": [{"Subnet": "fc00:f853:ccd:e793::/64"}, {"Subnet"
 
 
 @pytest.fixture
-def project(template: Path, tmp_path: Path) -> Iterator[Project]:
+def project(standalone: Path, tmp_path: Path) -> Iterator[Project]:
     """Return a project beside a Docker that has a network of kind's."""
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
@@ -28,17 +27,17 @@ def project(template: Path, tmp_path: Path) -> Iterator[Project]:
     docker.parent.mkdir()
     docker.write_text(f"#!/bin/sh\necho '{json.dumps(NETWORK)}'\n")
     docker.chmod(0o755)
-    path = f"{docker.parent}{os.pathsep}{Project(tmp_path).environment['PATH']}"
-    settings = cluster_settings() | {"PATH": path}
-    project = Project(tmp_path / "project", settings=settings)
-    run_copy(str(template), project.folder, defaults=True, quiet=True)
-    with (project.folder / "deploy/load-balancer/kustomization.yaml").open("a") as kustomization:
-        kustomization.write(f"patches:\n{WITHOUT_WEBHOOKS}")
+    path = f"{docker.parent}{os.pathsep}{Project(standalone).environment['PATH']}"
+    load_balancer = standalone / "deploy/load-balancer"
+    kustomization = load_balancer / "kustomization.yaml"
+    before = kustomization.read_text()
+    kustomization.write_text(f"{before}patches:\n{WITHOUT_WEBHOOKS}")
     kubectl("create", "namespace", "istio-system")
     with hollow_pods(["metallb-system"]):
-        yield project
-    kubectl("delete", "--ignore-not-found", "-k", str(project.folder / "deploy/load-balancer"))
+        yield Project(standalone, settings=cluster_settings() | {"PATH": path})
+    kubectl("delete", "--ignore-not-found", "-k", str(load_balancer))
     kubectl("delete", "namespace", "istio-system", "--wait=false")
+    kustomization.write_text(before)
 
 
 def test_load_balancer_gives_away_addresses_of_the_nodes_network(project: Project) -> None:

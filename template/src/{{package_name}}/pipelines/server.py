@@ -1,10 +1,9 @@
 """Reaches the Kubeflow Pipelines that runs on a cluster."""
 
-import contextlib
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx2
 from kfp import Client
@@ -31,7 +30,7 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
         ClusterError: the cluster's own cannot be reached.
         PipelineError: the server does not answer, or refuses.
     """
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         address = settings.kfp_endpoint.rstrip("/")
         if not address:
             address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
@@ -39,6 +38,11 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
             yield _client(address, settings), address
         except ApiException as error:
             raise PipelineError(f"Kubeflow Pipelines refuses: {_reason(error)}") from error
+        except httpx2.HTTPStatusError as error:
+            answer = f"{error.response.status_code} {error.response.reason_phrase}"
+            raise PipelineError(
+                f"Kubeflow Pipelines at {address} refuses: {answer}. If it asks who you are, set KFP_TOKEN."
+            ) from error
         except (httpx2.HTTPError, HTTPError) as error:
             raise PipelineError(f"Kubeflow Pipelines at {address} does not answer: {error}.") from error
 

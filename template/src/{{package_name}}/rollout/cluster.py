@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..kubectl import CHANGES, OWNED, Kubectl, Object, run
+from ..kubectl import CHANGES, OWNED, Kubectl, Object, run, stuck
 
 if TYPE_CHECKING:
     from ..settings import Settings
-
-HOPELESS = {"CrashLoopBackOff", "CreateContainerConfigError", "ErrImageNeverPull", "ImagePullBackOff"}
-"""Why a container waits, where waiting longer rarely helps."""
 
 
 def render(overlay: Path) -> list[Object]:
@@ -63,12 +60,9 @@ class Cluster:
     def trouble(self, name: str, container: Object) -> str:
         """Return why a pod of the project that is to run `container` cannot start, or nothing."""
         for pod in self.list("pod", f"app.kubernetes.io/name={name}"):
-            if not any(same_container(found, container) for found in pod["spec"]["containers"]):
-                continue  # one of before
-            for status in pod["status"].get("containerStatuses", []):
-                waiting = status["state"].get("waiting", {})
-                if waiting.get("reason") in HOPELESS:
-                    return f"{pod['metadata']['name']} is in {waiting['reason']}: {waiting.get('message', '')}"
+            of_now = any(same_container(found, container) for found in pod["spec"]["containers"])
+            if of_now and (reason := stuck(pod)):
+                return reason
         return ""
 
     def list(self, kind: str, selector: str) -> list[Object]:
