@@ -29,7 +29,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
-    ("gitops", True): r"(?i)controller|git_?commit\b.*title|would be committed",
+    ("gitops", True): r"(?i)(?<!-)\bcontroller\b(?!-)|git_?commit\b.*title|would be committed",
     ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor|make monitor|/monitoring",
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
