@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from tests.cluster.kubectl import cluster_settings, get, kubectl
+from tests.cluster.kubectl import cluster_settings, get, kubectl, listed
 from tests.local.projects import Project
 from tests.running import give_up
 
@@ -31,7 +31,11 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
     """Return a project for a cluster whose pods are hollow, and which has nothing of what other tests left."""
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
-    if others := [name for name in names("namespaces") if name not in OWN and not name.startswith("test-")]:
+    if leaving := [
+        found["metadata"]["name"] for found in listed("namespace", "") if found["status"]["phase"] != "Active"
+    ]:
+        kubectl("wait", "--for=delete", "--timeout=180s", "namespace", *leaving)
+    if others := names("namespaces") - OWN:
         give_up(f"the cluster has other uses: {', '.join(others)}")
     run_copy(str(template), tmp_path, data={"preset": "full", "serving": request.param}, defaults=True, quiet=True)
     for wave in (tmp_path / "deploy/platform").glob("*/kustomization.yaml"):
