@@ -1,6 +1,7 @@
 """Each framework's project is installed and taken through its targets, on another Python each."""
 
 import json
+import tomllib
 import urllib.request
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def estimator(seed):
 
 LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {
-    "sklearn": ("3.11", {"framework": "sklearn"}),
+    "sklearn": ("3.11", {"framework": "sklearn", "package_name": "cultivars"}),
     "xgboost": ("3.12", {"framework": "xgboost", "preset": "minimal", "repository_name": "a"}),
     "lightgbm": ("3.13", {"framework": "lightgbm", "preset": "full", "repository_name": LONGEST_NAME}),
 }
@@ -103,5 +104,5 @@ def test_bad_data_stops_before_training(project: Project, tmp_path: Path) -> Non
 
 def model_name(project: Project) -> str:
     """Return the name that the project's model is served by."""
-    name = next(project.folder.glob("src/*")).name
-    return name.replace("_", "-")
+    metadata = tomllib.loads((project.folder / "pyproject.toml").read_text())
+    return str(metadata["project"]["name"])

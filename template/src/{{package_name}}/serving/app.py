@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from .. import __package__ as package
-from ..settings import Settings, load_settings
+from ..settings import PROJECT, Settings, load_settings
 from . import telemetry
 from .openapi import document
 from .protocol import (
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
-        return _json({"name": package, "version": version(package), "extensions": []})
+        return _json({"name": package, "version": version(PROJECT), "extensions": []})
 
     async def live(request: Request) -> Response:
         return _json({"live": True})

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from .. import __package__ as package
+from ..settings import PROJECT
 from .protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
 BODIES = [InferenceRequest, InferenceResponse, ModelMetadata, Predictions, ErrorMessage]
@@ -29,7 +30,7 @@ def document(model: str) -> dict[str, Any]:
     of_version = _model_paths(base + "/versions/{version}")
     return {
         "openapi": "3.1.0",
-        "info": {"title": package, "version": version(package)},
+        "info": {"title": package, "version": version(PROJECT)},
         "paths": {
             **_model_paths(base),
             **{path: item | {"parameters": [VERSION]} for path, item in of_version.items()},
