@@ -2,6 +2,5 @@
 FROM python:3.11-slim
 RUN pip install --no-cache-dir uv
 ARG VERSION
-RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --system "mlflow[auth,db]==${VERSION}" boto3
+RUN uv pip install --system --no-cache "mlflow[auth,db]==${VERSION}" boto3
 RUN python -c "import boto3, mlflow.server.auth, mlflow.server.fastapi_app"
