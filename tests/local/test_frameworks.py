@@ -26,7 +26,10 @@ LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {
     "sklearn": ("3.11", {"framework": "sklearn", "package_name": "cultivars"}),
     "xgboost": ("3.12", {"framework": "xgboost", "preset": "minimal", "repository_name": "a"}),
-    "lightgbm": ("3.13", {"framework": "lightgbm", "preset": "full", "repository_name": LONGEST_NAME}),
+    "lightgbm": (
+        "3.13",
+        {"framework": "lightgbm", "preset": "full", "repository_name": LONGEST_NAME, "namespace": "ml"},
+    ),
 }
 
 
