@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
-from .kubectl import as_list, kubectl
+from .kubectl import RESTRICTED, as_list, kubectl
 
 NAME = "client"
 SENDER = Path(__file__).with_name("sender.py")
@@ -37,13 +37,7 @@ class Client:
 
     def start(self, image: str) -> None:
         """Start the pod, of the model server's own image."""
-        security = {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        }
-        command = {"command": ["python", "-c", WAITING], "securityContext": security}
+        command = {"command": ["python", "-c", WAITING], "securityContext": RESTRICTED}
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",

@@ -1,6 +1,5 @@
 """A real API server, which KUBECONFIG names, with the CRDs that the manifests use."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,12 +9,13 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
+from tests.local.images import load_on_node
 from tests.local.projects import Project
-from tests.running import give_up, run
+from tests.running import give_up
 
 from .environments import Environment, rows
 from .kserve import KServe
-from .kubectl import cluster_settings, documents, kubectl, listed
+from .kubectl import cluster_settings, documents, kubectl, listed, require_cluster
 from .overlays import MODES
 from .seldon import Seldon
 from .store import mlflow_server
@@ -40,8 +40,7 @@ def kustomize() -> None:
 @pytest.fixture(scope="session")
 def cluster(kustomize: None) -> None:
     """Make sure that an API server is there and knows the CRDs."""
-    if not os.environ.get("KUBECONFIG"):
-        give_up("KUBECONFIG names no cluster")
+    require_cluster()
     for url in CRDS:
         crds = documents(kubectl("kustomize", url), "CustomResourceDefinition")
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given="---\n".join(crds))
@@ -87,7 +86,7 @@ def store(node: None, image_project: Project, tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def loaded_image(node: None, serving_image: str) -> str:
     """Return the tag of the model server's image, which the node has."""
-    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), serving_image)
+    load_on_node(serving_image)
     return serving_image
 
 

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.running import give_up
+
 Object = dict[str, Any]
+RESTRICTED: Object = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What a `restricted` namespace asks of a container."""
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
@@ -22,6 +32,12 @@ def cluster_settings() -> dict[str, str]:
     """Return the settings by which a project's commands act on the cluster of the tests, with Git as it is set up."""
     kept = {name: value for name, value in os.environ.items() if name == "KUBECONFIG" or name.startswith("GIT_CONFIG_")}
     return kept | {"CONTEXT": kubectl("config", "current-context").strip()}
+
+
+def require_cluster() -> None:
+    """Skip on a laptop where KUBECONFIG names no cluster, and fail in CI."""
+    if not os.environ.get("KUBECONFIG"):
+        give_up("KUBECONFIG names no cluster")
 
 
 def tried(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:

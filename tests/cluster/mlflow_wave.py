@@ -7,17 +7,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from tests.local.images import docker
+from tests.local.images import docker, load_on_node
 from tests.local.projects import Project
-from tests.running import run
 
 from .kubectl import get, kubectl
 
@@ -38,7 +35,7 @@ def load_images(project: Project) -> None:
         file = f"--file={STAND_INS / BUILT[name]}.Dockerfile"
         version = f"--build-arg=VERSION={tag.removeprefix('v').removesuffix('-full')}"
         docker("build", "--quiet", "--network=host", file, version, f"--tag={image}", str(STAND_INS))
-    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), *images)
+    load_on_node(*images)
 
 
 def keep_only_mlflow(project: Project) -> None:
@@ -106,16 +103,6 @@ def wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
         if wanted in line:
             return
     raise AssertionError(f"{process.args!r} ended:\n{said}")
-
-
-def wait_for_server(url: str) -> None:
-    """Return once an address answers."""
-    deadline = time.monotonic() + SECONDS_TO_ANSWER
-    while True:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5):  # noqa: S310  our own server
-            return
-        assert time.monotonic() < deadline, f"{url} does not answer"
-        time.sleep(0.5)
 
 
 def listens(port: int) -> bool:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.local.data_servers import free_port
-from tests.local.images import docker
+from tests.local.images import docker, load_on_node
 from tests.local.promql import Prometheus, wait_until_up
-from tests.running import give_up, run
+from tests.running import give_up
 
 from .kubectl import Object, as_list, kubectl
 from .store import address
@@ -46,7 +46,7 @@ def load_program(name: str, tag: str, folder: Path) -> None:
     shutil.copy(program, folder / "program")
     (folder / "Dockerfile").write_text(f'FROM {BASE}\nCOPY program /bin/program\nENTRYPOINT ["/bin/program"]\n')
     docker("build", "--quiet", "--network=host", f"--tag={tag}", str(folder))
-    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), tag)
+    load_on_node(tag)
 
 
 class Scraped(NamedTuple):

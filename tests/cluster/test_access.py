@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from .kubectl import Object, as_list, get, kubectl, tried
+from .kubectl import RESTRICTED, Object, as_list, get, kubectl, tried
 from .overlays import NAME, PIPELINES, build, move, of_kind, with_release
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -42,13 +42,6 @@ TAKEN_BY_NOBODY = {
     "patch namespaces",
     "impersonate serviceaccounts",
     "create serviceaccounts:token",
-}
-RESTRICTED: Object = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "seccompProfile": {"type": "RuntimeDefault"},
 }
 
 

@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 import pytest
 from copier import run_copy
 
-from tests.local.projects import Project
+from tests.local.projects import Project, wait_for
 from tests.running import run
 
 from .kubectl import cluster_settings, kubectl
@@ -26,7 +26,6 @@ from .mlflow_wave import (
     opening,
     secret,
     wait_for_line,
-    wait_for_server,
 )
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -89,7 +88,7 @@ def login_before(opened: "subprocess.Popen[str]") -> tuple[str, str]:
     kill("statefulset/postgres")
     kill("deployment/mlflow")
     wait_for_line(opened, "connection to mlflow has ended; it is opened again")
-    wait_for_server(f"{ADDRESS}/health")
+    wait_for(f"{ADDRESS}/health", opened)
     return before
 
 

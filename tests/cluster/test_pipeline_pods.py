@@ -1,21 +1,17 @@
 """The compiled pipeline's steps run in a pod as Kubeflow Pipelines runs them, under the strictest rules for pods."""
 
 import json
-import os
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.local.images import load_on_node
 from tests.local.pipelines_server import PipelinesServer, pipelines_server
 from tests.local.projects import Project
-from tests.running import run
 
-from .kubectl import as_list, cluster_settings, kubectl
+from .kubectl import RESTRICTED, Object, as_list, cluster_settings, kubectl
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
-
-Object = dict[str, Any]
 
 STEPS = ["ingest", "validate", "split", "train"]
 ARGUMENTS = {
@@ -31,14 +27,6 @@ RUN = {"pipeline/runid": "runs-0"}
 ACCOUNT = "wine-cultivars-pipelines"
 WRITABLE = {"tmp": "/tmp", "artifacts": "/minio"}  # noqa: S108  the pod's own
 """The only folders that steps may write to, of which KFP mounts the second for artifacts."""
-LIMITS = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 @pytest.fixture
@@ -52,7 +40,7 @@ def restricted(namespace: str) -> str:
 @pytest.fixture(scope="module")
 def spec(image_project: Project, pipeline_image: str, node: None) -> Object:
     """Return the compiled pipeline, whose image the node has."""
-    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), pipeline_image)
+    load_on_node(pipeline_image)
     image_project.make("compile")
     compiled: Object = next(yaml.safe_load_all((image_project.folder / "build/training.yaml").read_text()))
     return compiled
@@ -126,7 +114,7 @@ def container(spec: Object, step: str, arguments: Object) -> Object:
             "requests": {"cpu": share["resourceCpuRequest"], "memory": share["resourceMemoryRequest"]},
             "limits": {"cpu": share["resourceCpuLimit"], "memory": share["resourceMemoryLimit"]},
         },
-        "securityContext": LIMITS,
+        "securityContext": RESTRICTED | {"readOnlyRootFilesystem": True},
         "volumeMounts": [{"name": name, "mountPath": path} for name, path in WRITABLE.items()],
     }
 

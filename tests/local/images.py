@@ -1,6 +1,7 @@
 """Builds the images of a generated project and asks Docker about them."""
 
 import json
+import os
 import shutil
 import subprocess
 from typing import Any
@@ -34,6 +35,11 @@ def tag(project: Project, target: str) -> str:
     """Return the tag that the project's Makefile gives an image."""
     printed = project.make(f"--dry-run image-{target}")
     return printed.split("--tag ")[1].split()[0]
+
+
+def load_on_node(*images: str) -> None:
+    """Put images on the node of the tests' cluster."""
+    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), *images)
 
 
 def inspect(image: str) -> Any:

@@ -76,7 +76,7 @@ def trained_project(template: Path, folder: Path, **answers: Any) -> Project:
     return project
 
 
-def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+def wait_for(url: str, server: "subprocess.Popen[Any]") -> None:
     """Return once `url` answers."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.kubectl import kubectl
+from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster
 from tests.conftest import Render
 from tests.local.data_servers import free_port
 from tests.running import give_up
@@ -183,13 +183,12 @@ metadata:
 
 
 def test_existing_cluster_has_to_know_the_kinds_that_the_project_applies(standalone: Path, render: Render) -> None:
-    if not os.environ.get("KUBECONFIG"):
-        give_up("KUBECONFIG names no cluster")
+    require_cluster()
     project = render(platform="existing", preset="full")
     (project / "deploy/monitoring/things.yaml").write_text(THINGS)
     kustomization = project / "deploy/monitoring/kustomization.yaml"
     kustomization.write_text(kustomization.read_text().replace("resources:\n", "resources:\n  - things.yaml\n"))
-    context = kubectl("config", "current-context").strip()
+    context = cluster_settings()["CONTEXT"]
     kubectl("apply", "-f", "-", given=DEFINITION)
     kubectl("wait", "--for=condition=Established", "crd/things.doctor.example.com", "--timeout=30s")
     try:

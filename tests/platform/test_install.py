@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from tests.cluster.kubectl import cluster_settings, get, kubectl, listed
+from tests.cluster.kubectl import cluster_settings, get, kubectl, listed, require_cluster
 from tests.local.projects import Project
 from tests.running import give_up
 
@@ -29,12 +29,10 @@ HALF_WAY_SECONDS = 2
 @pytest.fixture(params=["kserve", "seldon"])
 def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Iterator[Project]:
     """Return a project for a cluster whose pods are hollow, and which has nothing of what other tests left."""
-    if not os.environ.get("KUBECONFIG"):
-        give_up("KUBECONFIG names no cluster")
-    if leaving := [
-        found["metadata"]["name"] for found in listed("namespace", "") if found["status"]["phase"] != "Active"
-    ]:
-        kubectl("wait", "--for=delete", "--timeout=180s", "namespace", *leaving)
+    require_cluster()
+    for found in listed("namespace", ""):
+        if found["status"]["phase"] == "Terminating":
+            kubectl("wait", "--for=delete", "--timeout=180s", f"namespace/{found['metadata']['name']}")
     if others := names("namespaces") - OWN:
         give_up(f"the cluster has other uses: {', '.join(others)}")
     run_copy(str(template), tmp_path, data={"preset": "full", "serving": request.param}, defaults=True, quiet=True)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.kubectl import cluster_settings, get, kubectl
+from tests.cluster.kubectl import cluster_settings, get, kubectl, require_cluster
 from tests.local.projects import Project
-from tests.running import give_up
 
 from .hollow import WITHOUT_WEBHOOKS, hollow_pods
 
@@ -21,8 +20,7 @@ NETWORK = [{"IPAM": {"Config": [{"Subnet": "fc00:f853:ccd:e793::/64"}, {"Subnet"
 @pytest.fixture
 def project(standalone: Path, tmp_path: Path) -> Iterator[Project]:
     """Return a project beside a Docker that has a network of kind's."""
-    if not os.environ.get("KUBECONFIG"):
-        give_up("KUBECONFIG names no cluster")
+    require_cluster()
     docker = tmp_path / "bin/docker"
     docker.parent.mkdir()
     docker.write_text(f"#!/bin/sh\necho '{json.dumps(NETWORK)}'\n")
