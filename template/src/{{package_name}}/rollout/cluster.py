@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..kubectl import CHANGES, OWNED, Kubectl, Object, run, stuck
+from ..kubectl import Kubectl, Object, run, stuck
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -39,15 +39,15 @@ class Cluster:
         text: str = yaml.safe_dump_all(wanted)
         if not self.get(f"namespace/{self.namespace}"):
             return text
-        return self._kubectl("diff", "--server-side", OWNED, "--filename=-", good=(0, CHANGES), text=text)
+        return self._kubectl.diff(text)
 
     def apply(self, wanted: list[Object]) -> None:
         """Apply objects."""
-        self._kubectl("apply", "--server-side", OWNED, "--filename=-", text=yaml.safe_dump_all(wanted))
+        self._kubectl.apply(yaml.safe_dump_all(wanted))
 
     def delete(self, unwanted: list[Object]) -> None:
         """Delete objects, those that are there."""
-        self._kubectl("delete", "--ignore-not-found", "--filename=-", text=yaml.safe_dump_all(unwanted))
+        self._kubectl.delete(yaml.safe_dump_all(unwanted))
 
     def get(self, resource: str) -> Object:
         """Return an object, such as `deployment/name`, or nothing where there is none."""
