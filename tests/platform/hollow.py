@@ -7,8 +7,22 @@ from contextlib import contextmanager
 
 from tests.cluster.kubectl import Object, as_list, kubectl, tried
 
-NAMESPACES = ["cert-manager", "istio-system", "kubeflow", "mlflow", "monitoring", "seldon-system"]
+NAMESPACES = [
+    "auth",
+    "cert-manager",
+    "istio-system",
+    "knative-serving",
+    "kube-system",
+    "kubeflow",
+    "kubeflow-system",
+    "mlflow",
+    "monitoring",
+    "oauth2-proxy",
+    "seldon-system",
+]
 NAME = "hollow-pods"
+NOBODY = "nobody"
+"""The scheduler of hollow pods: there is none of that name."""
 PAUSE_SECONDS = 0.5
 POLICY: Object = {
     "apiVersion": "admissionregistration.k8s.io/v1",
@@ -24,7 +38,7 @@ POLICY: Object = {
         "mutations": [
             {
                 "patchType": "ApplyConfiguration",
-                "applyConfiguration": {"expression": 'Object{spec: Object.spec{schedulerName: "nobody"}}'},
+                "applyConfiguration": {"expression": f'Object{{spec: Object.spec{{schedulerName: "{NOBODY}"}}}}'},
             }
         ],
     },
@@ -49,7 +63,7 @@ def hollow_pods(namespaces: Sequence[str] = NAMESPACES) -> Iterator[None]:
     policies = as_list([POLICY, _binding(namespaces)])
     kubectl("apply", "--server-side", "-f", "-", given=policies)
     ended = threading.Event()
-    playing = threading.Thread(target=_play, args=(ended, namespaces))
+    playing = threading.Thread(target=_play, args=(ended,))
     playing.start()
     try:
         yield
@@ -69,20 +83,19 @@ def _binding(namespaces: Sequence[str]) -> Object:
     }
 
 
-def _play(ended: threading.Event, namespaces: Sequence[str]) -> None:
+def _play(ended: threading.Event) -> None:
     while not ended.wait(PAUSE_SECONDS):
-        for namespace in namespaces:
-            for pod in _listed("pods", namespace):
-                if pod["status"].get("phase") == "Pending" and not pod["spec"].get("nodeName"):
-                    _set_status("pod", pod, _pod_status(pod))
+        for pod in _listed("pods", "--field-selector=status.phase=Pending"):
+            if pod["spec"]["schedulerName"] == NOBODY:
+                _set_status("pod", pod, _pod_status(pod))
         for kind in OPERATED:
-            for found in _listed(kind, "monitoring"):
+            for found in _listed(kind):
                 _set_status(kind, found, _available(found))
 
 
-def _listed(kind: str, namespace: str) -> list[Object]:
+def _listed(kind: str, *options: str) -> list[Object]:
     """Return the objects of a kind that may not be there yet."""
-    done = tried("get", kind, "-n", namespace, "-o=json")
+    done = tried("get", kind, "--all-namespaces", *options, "-o=json")
     items: list[Object] = json.loads(done.stdout)["items"] if done.returncode == 0 else []
     return items
 

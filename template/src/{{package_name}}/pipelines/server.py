@@ -16,6 +16,10 @@ from ..settings import PROJECT, Settings
 
 ACCOUNT = f"{PROJECT}-pipelines"
 """The ServiceAccount of the steps."""
+EDITOR = "default-editor"
+"""The ServiceAccount that Kubeflow makes in each profile, for who works there."""
+AUDIENCE = "pipelines.kubeflow.org"
+"""Whom its tokens are for."""
 PAGES = "service/ml-pipeline-ui:80"
 """Its web pages, which pass what is asked of the API on."""
 SERVER_NAMESPACE = "kubeflow"
@@ -54,8 +58,19 @@ def _client(address: str, settings: Settings) -> Client:
     health.raise_for_status()
     # A server for several users wants their namespace with each request; one for a single user refuses it.
     namespace = {"namespace": settings.pipelines_namespace} if health.json().get("multi_user") else {}
+    if namespace and not token and not settings.kfp_endpoint:
+        token = _editors_token(settings)
     with warnings.catch_warnings(action="ignore"):  # it says which servers it is for
         return Client(address, existing_token=token, **namespace)
+
+
+def _editors_token(settings: Settings) -> str:
+    """Return a token by which the cluster's own server knows who asks, for an hour.
+
+    https://www.kubeflow.org/docs/components/pipelines/user-guides/core-functions/connect-api/
+    """
+    where = f"--namespace={settings.pipelines_namespace}"
+    return Kubectl(settings)("create", "token", EDITOR, where, f"--audience={AUDIENCE}").strip()
 
 
 def _reason(error: ApiException) -> str:
