@@ -1,11 +1,19 @@
 """What more than one test module of the platform looks at."""
 
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from copier import run_copy
 
 from tests.local.projects import Project
+from tests.running import give_up
+
+from .manifests import Platform, waves
+
+Platforms = Callable[[str], Platform]
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +23,18 @@ def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     run_copy(str(template), folder, data={"preset": "full"}, defaults=True, quiet=True)
     Project(folder).make("setup")
     return folder
+
+
+@pytest.fixture(scope="session")
+def platforms(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Platforms:
+    """Return a function that gives the platform with KServe or Seldon; its files are only to be read."""
+    if not shutil.which("kubectl"):
+        give_up("kubectl is not on PATH")
+
+    @cache
+    def rendered(serving: str) -> Platform:
+        project = tmp_path_factory.mktemp("platform")
+        run_copy(str(template), project, data={"preset": "full", "serving": serving}, defaults=True, quiet=True)
+        return Platform(project, waves(project / "deploy/platform"))
+
+    return rendered

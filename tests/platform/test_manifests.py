@@ -1,17 +1,14 @@
 """What the platform asks of a machine, and that every part of it is pinned."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from copier import run_copy
 
 from tests.cluster.kubectl import Object
-from tests.running import give_up
 
-from .manifests import objects, without_definitions
+from .conftest import Platforms
+from .manifests import Platform, objects, without_definitions
 
 pytestmark = pytest.mark.xdist_group("manifests")
 
@@ -30,18 +27,14 @@ UNPINNED = [
 """An image whose tag moves; one without a tag, where it is named as an image or its registry tells it."""
 
 
-@pytest.fixture(scope="module", params=["kserve", "seldon"])
-def platform(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the waves."""
-    if not shutil.which("kubectl"):
-        give_up("kubectl is not on PATH")
-    project = tmp_path_factory.mktemp("manifests")
-    run_copy(str(template), project, data={"preset": "full", "serving": request.param}, defaults=True, quiet=True)
-    return project / "deploy/platform"
+@pytest.fixture(params=["kserve", "seldon"])
+def platform(request: pytest.FixtureRequest, platforms: Platforms) -> Platform:
+    """Return the platform with each way of serving in turn."""
+    return platforms(request.param)
 
 
-def test_requests_leave_room_on_a_laptop(platform: Path) -> None:
-    found = objects(platform)
+def test_requests_leave_room_on_a_laptop(platform: Platform) -> None:
+    found = objects(platform.waves)
     assert {"Deployment", "StatefulSet", "Prometheus", "Alertmanager"} <= {item["kind"] for item in found}
     assert sum(requested(item, "cpu") for item in found) < MOST_CPUS
     assert sum(requested(item, "memory") for item in found) < MOST_GIBIBYTES * 2**30
@@ -61,9 +54,9 @@ def test_requests_are_those_of_the_pods_that_stay(kind: str, spec: Object, cpus:
     assert requested({"kind": kind, "spec": spec}, "cpu") == pytest.approx(cpus)
 
 
-def test_every_image_is_pinned(platform: Path) -> None:
-    built = without_definitions(platform)
-    assert [found[0] for pattern in UNPINNED for found in re.finditer(pattern, built)] == []
+def test_every_image_is_pinned(platform: Platform) -> None:
+    text = without_definitions(platform.waves)
+    assert [found[0] for pattern in UNPINNED for found in re.finditer(pattern, text)] == []
 
 
 @pytest.mark.parametrize(
@@ -73,8 +66,8 @@ def test_image_that_is_not_pinned_is_found(text: str) -> None:
     assert any(re.search(pattern, text) for pattern in UNPINNED)
 
 
-def test_every_remote_base_is_pinned(platform: Path) -> None:
-    kustomizations = platform.parent.rglob("kustomization.yaml")
+def test_every_remote_base_is_pinned(platform: Platform) -> None:
+    kustomizations = (platform.project / "deploy").rglob("kustomization.yaml")
     remote = [url for file in kustomizations for url in REMOTE.findall(file.read_text())]
     assert len(remote) >= 5
     assert [url for url in remote if not re.search(r"\?ref=v?\d+(\.\d+)+$", url)] == []

@@ -83,6 +83,6 @@ class Manifest:
         return found[1].strip("\"'")
 
 
-def waves() -> list[Wave]:
-    """Return the waves in the order in which they are applied."""
-    return [Wave(file.parent) for file in sorted(FOLDER.glob("*/kustomization.yaml"))]
+def waves(folder: Path = FOLDER) -> list[Wave]:
+    """Return the waves of a folder in the order in which they are applied."""
+    return [Wave(file.parent) for file in sorted(folder.glob("*/kustomization.yaml"))]

@@ -1,0 +1,184 @@
+"""`make vendor` writes a platform that needs no network but its registry's."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.kubectl import cluster_settings, require_cluster
+
+from .conftest import Platforms
+from .manifests import Platform, objects, waves, without_definitions
+
+pytestmark = pytest.mark.xdist_group("manifests")
+
+REGISTRY = "registry.example.internal:5000/mirror"
+SERVING = "60-serving"
+NAMED = {
+    "kserve": """
+    busybox
+    chrislusf/seaweedfs
+    gcr.io/istio-release/pilot
+    gcr.io/istio-release/proxyv2
+    gcr.io/tfx-oss-public/ml_metadata_store_server
+    ghcr.io/kubeflow/kfp-api-server
+    ghcr.io/kubeflow/kfp-driver
+    ghcr.io/kubeflow/kfp-frontend
+    ghcr.io/kubeflow/kfp-launcher
+    ghcr.io/kubeflow/kfp-metadata-envoy
+    ghcr.io/kubeflow/kfp-metadata-writer
+    ghcr.io/kubeflow/kfp-persistence-agent
+    ghcr.io/kubeflow/kfp-scheduled-workflow-controller
+    ghcr.io/kubeflow/kfp-viewer-crd-controller
+    ghcr.io/kubeflow/kfp-visualization-server
+    ghcr.io/mlflow/mlflow
+    grafana/grafana
+    kserve/agent
+    kserve/kserve-controller
+    kserve/router
+    kserve/storage-initializer
+    mysql
+    postgres
+    quay.io/argoproj/argoexec
+    quay.io/argoproj/workflow-controller
+    quay.io/brancz/kube-rbac-proxy
+    quay.io/jetstack/cert-manager-acmesolver
+    quay.io/jetstack/cert-manager-cainjector
+    quay.io/jetstack/cert-manager-controller
+    quay.io/jetstack/cert-manager-webhook
+    quay.io/kiwigrid/k8s-sidecar
+    quay.io/prometheus-operator/prometheus-config-reloader
+    quay.io/prometheus-operator/prometheus-operator
+    quay.io/prometheus/alertmanager
+    quay.io/prometheus/prometheus
+    registry.k8s.io/kube-state-metrics/kube-state-metrics
+    """,
+    "seldon": """
+    docker.io/seldonio/seldon-core-operator
+    seldonio/alibiexplainer
+    seldonio/mlserver
+    seldonio/rclone-storage-initializer
+    seldonio/seldon-core-executor
+    """,
+}
+"""Every image that the waves name, found by reading them."""
+ISTIO_HUB = {f"{REGISTRY}/istio-release": "gcr.io/istio-release"}
+KNOWN_REGISTRIES = re.compile(r"\b(?:docker|gcr|ghcr|quay|registry\.k8s)\.io/")
+START = "from wine_cultivars.cli import main; main()"
+NO_NETWORK = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "url.file:///nowhere/.insteadOf",
+    "GIT_CONFIG_VALUE_0": "https://",
+}
+"""Keeps kustomize from every remote base."""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A project that vendors its platform, in the environment of another one."""
+
+    platform: Platform
+    python: Path
+
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the project."""
+        return subprocess.run(
+            [self.python, "-c", START, *arguments],
+            cwd=self.platform.project,
+            env=os.environ | {"PYTHONPATH": str(self.platform.project / "src")} | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def vendor(self, *arguments: str) -> tuple[dict[str, str], list[str]]:
+        """Return what kustomize makes of the waves that the command writes, and its list of images."""
+        done = self.run("vendor", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        folder = self.platform.project / "deploy/vendored"
+        return waves(folder), (folder / "images.txt").read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def kserve(platforms: Platforms, standalone: Path) -> Vendor:
+    """Return a project with the platform of KServe."""
+    return Vendor(platforms("kserve"), standalone / ".venv/bin/python")
+
+
+@pytest.fixture(scope="module")
+def seldon(platforms: Platforms, standalone: Path, tmp_path_factory: pytest.TempPathFactory) -> Vendor:
+    """Return a project with Seldon's wave alone, as the others are those of KServe's project."""
+    whole, project = platforms("seldon"), tmp_path_factory.mktemp("seldon") / "project"
+    shutil.copytree(whole.project, project)
+    for wave in set(whole.waves) - {SERVING}:
+        shutil.rmtree(project / "deploy/platform" / wave)
+    return Vendor(Platform(project, {SERVING: whole.waves[SERVING]}), standalone / ".venv/bin/python")
+
+
+@pytest.mark.parametrize("serving", ["kserve", "seldon"])
+def test_every_image_moves_to_the_registry_and_nothing_else_changes(
+    serving: str, request: pytest.FixtureRequest
+) -> None:
+    vendor: Vendor = request.getfixturevalue(serving)
+
+    moved, listed = vendor.vendor("--registry", REGISTRY)
+
+    copies = dict(line.split() for line in listed)
+    assert {re.sub(r":[\w.-]+(@.*)?$", "", image) for image in copies.values()} == set(NAMED[serving].split())
+    assert len(copies) == len(listed), "two images would have one name"
+    assert [image for image in images(objects(moved)) if not image.startswith(f"{REGISTRY}/")] == []
+    assert KNOWN_REGISTRIES.findall(without_definitions(moved)) == []
+    back = {copy: image.partition("@")[0] for copy, image in copies.items()} | ISTIO_HUB
+    assert {name: replaced(text, back) for name, text in moved.items()} == vendor.platform.waves
+
+
+def test_without_a_registry_nothing_changes(seldon: Vendor) -> None:
+    written, listed = seldon.vendor()
+
+    assert written == seldon.platform.waves
+    assert listed == sorted(listed)
+    assert [image for image in listed if " " in image or image not in written[SERVING]] == []
+
+
+def test_what_is_no_registry_is_refused(seldon: Vendor) -> None:
+    done = seldon.run("vendor", "--registry", "https://registry.example.internal")
+    assert done.returncode == 1
+    assert "Error: 'https://registry.example.internal' is no registry." in done.stderr
+
+
+def test_platform_is_the_folder_that_the_setting_names(seldon: Vendor) -> None:
+    require_cluster()
+    seldon.vendor()
+    folder = seldon.platform.project / "deploy/vendored"
+    (folder / SERVING).rename(folder / "61-vendored")
+    settings = cluster_settings() | NO_NETWORK
+
+    planned = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/vendored")
+    astray = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/cluster")
+
+    assert planned.stdout.startswith("61-vendored: "), planned.stderr
+    assert "PLATFORM_FOLDER=deploy/cluster has no waves" in astray.stderr
+
+
+def replaced(text: str, names: dict[str, str]) -> str:
+    """Return a text with other names."""
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text
+
+
+def images(found: Any) -> Iterator[str]:
+    """Yield the images of containers, and of what else has an image."""
+    if isinstance(found, dict):
+        if isinstance(found.get("image"), str):
+            yield found["image"]
+        found = list(found.values())
+    if isinstance(found, list):
+        for part in found:
+            yield from images(part)
