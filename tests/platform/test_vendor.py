@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cluster.kubectl import cluster_settings, require_cluster
+from tests.conftest import Render
+from tests.local.projects import Project
 
 from .conftest import Platforms
 from .manifests import Platform, objects, waves, without_definitions
@@ -164,6 +166,25 @@ def test_platform_is_the_folder_that_the_setting_names(seldon: Vendor) -> None:
 
     assert planned.stdout.startswith("61-vendored: "), planned.stderr
     assert "PLATFORM_FOLDER=deploy/cluster has no waves" in astray.stderr
+
+
+def test_images_are_copied_to_where_the_list_says(render: Render, tmp_path: Path) -> None:
+    project = Project(render(), settings={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "docker $*"\n')
+    docker.chmod(0o755)
+    assert "Copy them where to?" in project.fail("copy-images")
+
+    images = project.folder / "deploy/vendored/images.txt"
+    images.parent.mkdir()
+    images.write_text(f"{REGISTRY}/a:1 quay.io/a:1\n{REGISTRY}/b:2 b:2@sha256:0\n")
+
+    calls = [line.split() for line in project.make("copy-images").splitlines() if line.startswith("docker ")]
+    assert all(call[:4] == ["docker", "buildx", "imagetools", "create"] for call in calls)
+    assert [call[-3:] for call in calls] == [
+        ["--tag", f"{REGISTRY}/a:1", "quay.io/a:1"],
+        ["--tag", f"{REGISTRY}/b:2", "b:2@sha256:0"],
+    ]
 
 
 def replaced(text: str, names: dict[str, str]) -> str:
