@@ -37,6 +37,13 @@ def test_sdk_is_of_the_servers_version(package: str, project: Path, installed: s
     assert not wanted.specifier.contains(f"{server.major}.{server.minor + 1}")
 
 
+def test_bucket_is_made_by_the_version_of_the_object_store(project: Path, installed: str) -> None:
+    (store,) = re.findall(r"image: (chrislusf/seaweedfs:(\S+))", installed)
+    job = (project / "deploy/platform/50-mlflow/bucket.yaml").read_text()
+    assert f"image: {store[0]}\n" in job
+    assert f"name: mlflow-bucket-{store[1].replace('.', '-')}\n" in job
+
+
 def test_pages_are_where_commands_look_for_them(project: Path, installed: str) -> None:
     (module,) = project.glob("src/*/pipelines/server.py")
     (name, port) = re.findall(r'"service/(\S+):(\d+)"', module.read_text())[0]

@@ -1,5 +1,6 @@
 """The files of CI services are valid, safe, and call targets that exist."""
 
+import json
 import os
 import re
 import shutil
@@ -47,8 +48,32 @@ def test_gitlab_file_is_valid(on_gitlab: Path) -> None:
     check(tool("check-jsonschema"), *schema, on_gitlab / ".gitlab-ci.yml")
 
 
-def test_renovate_file_is_valid(on_gitlab: Path) -> None:
-    check(tool("check-jsonschema"), "--builtin-schema", "vendor.renovate", on_gitlab / "renovate.json")
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_renovate_file_is_valid(ci: str, rendered: Rendered) -> None:
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.renovate", rendered(ci=ci) / "renovate.json")
+
+
+def test_renovate_and_dependabot_share_the_work(rendered: Rendered) -> None:
+    project = rendered(ci="github")
+    dependabot = yaml.safe_load((project / ".github/dependabot.yml").read_text())["updates"]
+    renovate = json.loads((project / "renovate.json").read_text())["enabledManagers"]
+    assert {update["package-ecosystem"] for update in dependabot} == {"uv", "github-actions"}
+    assert set(renovate) == {"kustomize", "kubernetes", "mise"}
+
+
+def test_renovate_can_read_every_image_of_the_cluster(rendered: Rendered) -> None:
+    project = rendered(preset="full", ci="github")
+    (pattern,) = json.loads((project / "renovate.json").read_text())["kubernetes"]["managerFilePatterns"]
+    lines = [
+        line
+        for path, text in texts(project).items()
+        if re.search(pattern.strip("/"), path)
+        for line in re.findall(r"(?m)^.*image:.*:.*$", text)
+    ]
+    assert len(lines) > 5
+    assert [
+        line for line in lines if not re.match(r"\s*(- )?image: [\w./-]+:[\w.-]+(@sha256:[0-9a-f]+)?( #|$)", line)
+    ] == []
 
 
 def test_zizmor_finds_nothing_in_the_workflows(on_github: Path) -> None:

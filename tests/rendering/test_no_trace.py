@@ -20,7 +20,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("python_version", "3.12"): r"(?i)python.*3\.12",
     ("python_version", "3.13"): r"(?i)python.*3\.13",
     ("ci", "github"): r"(^|[^\w.])\.github\b|GitHub Actions|github\.ref|(?i:dependabot)",
-    ("ci", "gitlab"): r"(?i)gitlab|renovate",
+    ("ci", "gitlab"): r"(?i)gitlab|lockFileMaintenance",
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
     ("platform", "standalone"): r"deploy/(cluster/|platform/[1-6]0-)|\bmise\b|make (cluster|down|open)\b",
