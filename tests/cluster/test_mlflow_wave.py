@@ -35,18 +35,18 @@ EXPERIMENTS = f"{ADDRESS}/api/2.0/mlflow/experiments/search?max_results=9"
 USERS = f"{ADDRESS}/api/2.0/mlflow/users/create"
 RECORD = """
 import mlflow, wine_cultivars
-mlflow.set_experiment("wines")
+mlflow.set_experiment("wine-cultivars")
 with mlflow.start_run() as run:
     mlflow.log_text("red", "colour.txt")
 client = mlflow.MlflowClient()
-client.create_registered_model("wines")
+client.create_registered_model("wine-cultivars")
 source = f"{run.info.artifact_uri}/colour.txt"
-version = client.create_model_version("wines", source, run.info.run_id).version
-client.set_registered_model_alias("wines", "champion", version)
+version = client.create_model_version("wine-cultivars", source, run.info.run_id).version
+client.set_registered_model_alias("wine-cultivars", "champion", version)
 """
 RECALL = """
 import mlflow, wine_cultivars
-version = mlflow.MlflowClient().get_model_version_by_alias("wines", "champion")
+version = mlflow.MlflowClient().get_model_version_by_alias("wine-cultivars", "champion")
 print(version.version, mlflow.artifacts.load_text(f"runs:/{version.run_id}/colour.txt"))
 """
 KEPT = "1 red"
@@ -58,7 +58,7 @@ EMPTY_DATABASE = ["psql", "--username=mlflow", "--command=DROP SCHEMA public CAS
 def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Return a project whose platform is MLflow, which holds a run and a model version of the project's user."""
     folder = tmp_path_factory.mktemp("mlflow-wave")
-    answers = {"python_version": "3.11", "serving": "none"}
+    answers = {"python_version": "3.11", "serving": "seldon"}
     run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
     project = Project(folder, settings=cluster_settings())
     keep_only_mlflow(project)
@@ -159,6 +159,16 @@ def test_credentials_are_those_of_the_secrets(project: Project) -> None:
         tuple(line.split()[1:]) for line in project.make("credentials").splitlines() if line.startswith("mlflow")
     ]
     assert printed == [of_admin(), of_project()]
+
+
+def test_rollout_takes_the_champion_from_the_platform(project: Project) -> None:
+    printed = project.make("deploy", DRY_RUN="1")
+    assert f"The models are those of the MLflow on {project.settings['CONTEXT']}" in printed
+    assert "is to serve version 1" in printed
+
+
+def test_commands_for_models_keep_to_this_machine(project: Project) -> None:
+    assert "has no version yet" in project.make("models")
 
 
 def test_status_tells_what_is_there(project: Project) -> None:

@@ -62,10 +62,6 @@ def test_deployment_without_a_champion_says_how_to_get_one(environment: Environm
     assert "has no champion yet; `make run`" in environment.project.fail("deploy", MLFLOW_TRACKING_URI=empty)
 
 
-def test_deployment_without_a_tracking_server_says_what_to_set(environment: Environment) -> None:
-    assert "set MLFLOW_TRACKING_URI to the MLflow server" in environment.project.fail("deploy", MLFLOW_TRACKING_URI="")
-
-
 def test_deployment_to_an_unknown_context_says_how_to_choose_one(environment: Environment) -> None:
     printed = environment.project.fail("deploy", CONTEXT="kind-elsewhere")
     assert "The kubeconfig has no context 'kind-elsewhere', only " in printed

@@ -23,12 +23,12 @@ def test_files_are_those_listed(preset: str, rendered: Rendered) -> None:
     assert written.splitlines() == pinned.read_text().splitlines()
 
 
-@pytest.mark.parametrize(("preset", "most"), [("minimal", 49), ("standard", 145), ("full", 205)])
+@pytest.mark.parametrize(("preset", "most"), [("minimal", 49), ("standard", 146), ("full", 206)])
 def test_number_of_files_is_within_budget(preset: str, most: int, rendered: Rendered) -> None:
     assert len(files(rendered(preset=preset))) <= most
 
 
-@pytest.mark.parametrize(("preset", "most"), [("standard", 4_910), ("full", 5_850)])
+@pytest.mark.parametrize(("preset", "most"), [("standard", 5_010), ("full", 5_900)])
 def test_source_is_within_budget(preset: str, most: int, rendered: Rendered) -> None:
     assert sum(line_count(path) for path in (rendered(preset=preset) / "src").rglob("*.py")) <= most
 

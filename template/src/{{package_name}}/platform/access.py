@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..kubectl import HOST, Kubectl, Object
-from .parts import Part
+from .parts import Login, Part
 
 PROBE_SECONDS = 1
 READY_SECONDS = 120
@@ -46,10 +46,15 @@ def credentials(kubectl: Kubectl, parts: list[Part]) -> Table:
     table = _table("Part", "User", "Password")
     for part in parts:
         for login in part.logins:
-            if found := kubectl.get(f"secret/{login.secret}", part.namespace):
-                values = (found["data"][key] for key in (login.user_key, login.password_key))
-                table.add_row(part.name, *(base64.b64decode(value).decode() for value in values))
+            if values := user_and_password(kubectl, part, login):
+                table.add_row(part.name, *values)
     return table
+
+
+def user_and_password(kubectl: Kubectl, part: Part, login: Login) -> list[str]:
+    """Return what is in the Secret of a login, or nothing where there is none."""
+    found = kubectl.get(f"secret/{login.secret}", part.namespace)
+    return [base64.b64decode(found["data"][key]).decode() for key in (login.user_key, login.password_key) if found]
 
 
 def status(kubectl: Kubectl, parts: list[Part]) -> Table:
