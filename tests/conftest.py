@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from copier import run_copy
 
-from tests.local.images import build, require_docker
+from tests.local.images import build, build_kubectl, require_docker
 from tests.local.projects import Project, trained_project
 from tests.running import ROOT, commit_all, run
 
@@ -62,4 +62,5 @@ def serving_image(image_project: Project) -> str:
 @pytest.fixture(scope="session")
 def pipeline_image(image_project: Project) -> str:
     """Return the tag of the image of the pipelines' steps."""
+    build_kubectl(image_project)
     return build(image_project, "pipeline")

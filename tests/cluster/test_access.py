@@ -118,7 +118,7 @@ def test_pipelines_may_do_what_their_steps_need(pipelines: tuple[str, str]) -> N
 
 def test_pipelines_apply_a_release(bounded: Bounded) -> None:
     objects = of_kind(build(bounded.manifests, "staging"), *RELEASED)
-    assert len(objects) == (3 if bounded.mode == "standard" else 2)
+    assert len(objects) == (4 if bounded.mode == "standard" else 3)
     kubectl("apply", "--server-side", "-f", "-", f"--as={PIPELINES}", given=as_list(objects))
 
 

@@ -5,10 +5,11 @@ import json
 import pytest
 import yaml
 
-from tests.local.images import load_on_node
+from tests.local.images import BUILD, load_on_node
 from tests.local.pipelines_server import PipelinesServer, pipelines_server
 from tests.local.projects import Project
 
+from .environments import Environment
 from .kubectl import RESTRICTED, Object, as_list, cluster_settings, kubectl
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
@@ -22,6 +23,12 @@ ARGUMENTS = {
     "test_share": 0.25,
     "random_seed": 7,
 }
+DEPLOYMENT = {
+    "pipelinechannel--deploy_to": "local",
+    "pipelinechannel--evaluate-Output": True,
+    "pipelinechannel--register-Output": 2,
+}
+"""The arguments of the step that deploys, as the driver hands them to it under its condition."""
 RUN = {"pipeline/runid": "runs-0"}
 """The label of the pods of the stand-in's first run."""
 ACCOUNT = "wine-cultivars-pipelines"
@@ -77,6 +84,28 @@ def test_step_without_its_image_is_told_at_once(spec: Object, restricted: str, i
     assert printed.count('  ingest is in ErrImageNeverPull: Container image "gone:1" is not present') == 1
 
 
+def test_deploy_step_rolls_out_by_its_accounts_rights(spec: Object, restricted: str, kserve: Environment) -> None:
+    kserve.serve_only(1)
+    tag = "of-the-environment"
+    kserve.project.make(f"image-pipeline RELEASE={tag}", BUILD_OPTIONS=BUILD, DOCKER_BUILDKIT="1")
+    step = container(spec, "deploy", DEPLOYMENT)
+    step["image"] = f"{step['image'].rpartition(':')[0]}:{tag}"
+    step["env"] = [
+        *step["env"],
+        {"name": "MLFLOW_TRACKING_URI", "value": kserve.project.settings["MLFLOW_TRACKING_URI"]},
+    ]
+    load_on_node(step["image"])
+    account = f"--serviceaccount={restricted}:{ACCOUNT}"
+    kubectl("create", "rolebinding", restricted, "--role=rollout", account, "-n", kserve.namespace)
+
+    start(restricted, "deploy", {"containers": [step]})
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/deploy", "-n", restricted, "--timeout=180s")
+
+    assert "applying the release alone" in kubectl("logs", "deploy", "-n", restricted)
+    assert kserve.asked_for("stable") == "models:/wine-cultivars/2"
+    assert "was given version 2 last" in kserve.project.make("status")
+
+
 def settings(address: str, namespace: str) -> dict[str, str]:
     """Return the settings by which a project submits to a server, and finds the pods of its runs."""
     return cluster_settings() | {"KFP_ENDPOINT": address, "PIPELINES_NAMESPACE": namespace}
@@ -100,7 +129,8 @@ def start(namespace: str, name: str, containers: Object, labels: Object | None =
 
 def container(spec: Object, step: str, arguments: Object) -> Object:
     """Return the container of a step, with its command of the compiled pipeline and the inputs of a run."""
-    task = spec["components"]["comp-wine-cultivars-training"]["dag"]["tasks"][step]
+    graphs = [component["dag"]["tasks"] for component in spec["components"].values() if "dag" in component]
+    (task,) = (tasks[step] for tasks in graphs if step in tasks)
     given = spec["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
     inputs, share = json.dumps(executor_input(spec, step, task, arguments)), given["resources"]
     return {

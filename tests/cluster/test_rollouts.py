@@ -107,6 +107,17 @@ def test_rollback_under_load_serves_the_version_of_before(environment: Environme
     assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
 
 
+def test_release_that_another_machine_delivered_is_taken_over(environment: Environment) -> None:
+    path, before = environment.manifests / "overlays/local/release/kustomization.yaml", environment.release
+    environment.appoint(2)
+    environment.project.make("deploy")
+    delivered = environment.release
+    path.write_text(before)
+
+    assert "was given version 2 last" in environment.project.make("status")
+    assert environment.release == delivered
+
+
 def test_dry_run_of_a_rollback_makes_none(environment: Environment) -> None:
     environment.appoint(2)
     environment.project.make("deploy")

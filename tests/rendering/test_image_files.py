@@ -32,6 +32,12 @@ def test_image_and_ci_install_the_same_uv(project: Path) -> None:
     assert versions[0] == versions[1] != []
 
 
+def test_image_of_the_steps_has_the_kubectl_of_the_tools(rendered: Rendered) -> None:
+    project = rendered(preset="standard")
+    pinned = re.findall(r'kubectl = "([\d.]+)"', (project / "mise.toml").read_text())
+    assert re.findall(r"/kubectl:v([\d.]+) ", (project / "Dockerfile").read_text()) == pinned != []
+
+
 def test_label_keeps_what_a_dockerfile_would_expand(rendered: Rendered) -> None:
     written = (rendered(description='Saves "$5"') / "Dockerfile").read_text()
     assert r'image.description="Saves \"\$5\""' in written

@@ -1,0 +1,25 @@
+"""Rolls out from a step of the pipeline, whose image has the manifests."""
+
+import contextlib
+import shutil
+import tempfile
+
+from ..settings import Settings
+from .applying import adopt
+from .release import OVERLAYS, Overlay
+from .rollout import Rollout
+
+MANIFESTS = OVERLAYS.parts[0]
+
+
+def deploy(settings: Settings, environment: str, version: int) -> None:
+    """Have a version serve all traffic, as `make deploy` does. Of the release, only the cluster's record stays.
+
+    Raises:
+        RolloutError: a candidate is on trial, or the version does not serve well; the old one serves again.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(MANIFESTS, f"{folder}/{MANIFESTS}")
+        with contextlib.chdir(folder):
+            adopt(settings, Overlay(environment))
+            Rollout(settings, environment).deploy(version)
