@@ -23,8 +23,8 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("ci", "gitlab"): r"(?i)gitlab|lockFileMaintenance",
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
-    ("platform", "standalone"): r"deploy/(cluster/|platform/[1-6]0-)|\bmise\b|make (cluster|down|open)\b",
-    ("platform", "kubeflow"): r"(?i)knative",
+    ("platform", "standalone"): r"20-istio|without a mesh|env/platform-agnostic\?",
+    ("platform", "kubeflow"): r"(?i)knative|20-mesh|\bdex\b|user@example\.com|bcrypt",
     ("platform", "existing"): r"install the operator",
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
@@ -34,6 +34,8 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
 }
+OWN_CLUSTER = r"deploy/(cluster/|platform/[1-6]\d-)|\bmise\b|make (cluster|down|open)\b"
+"""What tells of a kind cluster with a platform in it."""
 # These leave nothing to look for: they add nothing of their own.
 SILENT: set[tuple[str, Any]] = {
     ("ci", "none"),
@@ -63,6 +65,12 @@ def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> No
     chosen = defaults(given["preset"]) | given
     rejected = [sign for sign in SIGNS if sign not in SILENT and chosen[sign[0]] != sign[1]]
     assert {f"{name}={value}": found for name, value in rejected if (found := mentions(project, (name, value)))} == {}
+
+
+def test_project_without_a_cluster_of_its_own_mentions_none(combination: str, project: Path) -> None:
+    given = COMBINATIONS[combination]
+    owned = (defaults(given["preset"]) | given)["platform"] in ("standalone", "kubeflow")
+    assert bool(lines_with(project, re.compile(OWN_CLUSTER))) == owned
 
 
 def mentions(project: Path, sign: tuple[str, Any]) -> list[str]:

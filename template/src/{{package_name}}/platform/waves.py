@@ -25,7 +25,7 @@ class Wave:
 
     @property
     def name(self) -> str:
-        """Its place and what it brings, such as `20-istio`."""
+        """Its place and what it brings, such as `70-project`."""
         return self.folder.name
 
     @cached_property
