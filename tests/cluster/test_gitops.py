@@ -16,7 +16,7 @@ RELEASE = "deploy/serving/overlays/local/release/kustomization.yaml"
 @pytest.fixture(scope="module")
 def made(deployable: Deployable) -> Project:
     """Return a project in Git, with a kubectl that no cluster answers."""
-    project = deployable(gitops=True)
+    project = deployable(gitops="flux", repository_url="https://git.example.com/acme/wine-cultivars")
     project.settings["KUBECONFIG"] = "/dev/null"
     commit_all(project.folder, "Generated")
     run("git", "config", "user.name", "Test", cwd=project.folder)

@@ -1,5 +1,6 @@
 """`copier update` brings a later template, or other answers, to a repository that its team has edited."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ def edited(later: Path, tmp_path: Path) -> Path:
     return project
 
 
+def recorded(project: Path) -> dict[str, Any]:
+    """Return the answers that the next update will find."""
+    answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    return answers
+
+
 def update(project: Path, **answers: Any) -> None:
     run_update(project, data=answers, defaults=True, overwrite=True, quiet=True)
 
@@ -44,7 +51,7 @@ def test_update_brings_the_later_template(edited: Path) -> None:
     update(edited)
 
     assert (edited / "Makefile").read_text().startswith(NEWER)
-    assert yaml.safe_load((edited / ".copier-answers.yml").read_text())["_commit"] == "999.1.0"
+    assert recorded(edited)["_commit"] == "999.1.0"
 
 
 def test_update_keeps_the_edit(edited: Path) -> None:
@@ -58,6 +65,27 @@ def test_update_can_switch_an_answer(edited: Path) -> None:
 
     assert (edited / ".gitlab-ci.yml").exists()
     assert not (edited / ".github").exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, "argocd"), (False, "none")])
+def test_answer_from_before_controllers_had_names_keeps_its_meaning(
+    before: bool, after: str, later: Path, tmp_path: Path
+) -> None:
+    questions = later / "copier.yml"
+    text, times = re.subn(r"(?ms)^gitops:.*?^$", "gitops:\n  type: bool\n  default: false\n", questions.read_text())
+    assert times == 1
+    questions.write_text(text.replace("  - __pycache__\n", "  - __pycache__\n  - deploy/gitops\n"))
+    commit_all(later, "Be as before")
+    run("git", "tag", "1.0.0", cwd=later)
+    project = tmp_path / "project"
+    run_copy(str(later), project, data={"gitops": before}, vcs_ref="1.0.0", defaults=True, quiet=True)
+    commit_all(project, "First commit")
+
+    update(project, repository_url="https://git.example.com/acme/wine-cultivars")
+
+    assert recorded(project)["_commit"] == "999.1.0"
+    assert recorded(project).get("gitops", "none") == after
+    assert (project / "deploy/gitops").exists() == before
 
 
 @pytest.mark.parametrize("path", ["CHANGELOG.md", "deploy/serving/overlays/production/release/kustomization.yaml"])

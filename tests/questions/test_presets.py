@@ -14,7 +14,7 @@ PRESETS = ["minimal", "standard", "full", "custom"]
 SHARED = {
     "image_registry": "",
     "namespace": "wine-cultivars",
-    "gitops": False,
+    "gitops": "none",
     "framework": "sklearn",
     "repository_url": "",
 }
@@ -32,7 +32,7 @@ GIVEN = {
     "serving": "seldon",
     "platform": "kubeflow",
     "namespace": "ml",
-    "gitops": True,
+    "gitops": "flux",
     "ci": "gitlab",
     "framework": "xgboost",
     "monitoring": True,
@@ -40,6 +40,8 @@ GIVEN = {
     "repository_url": "https://github.com/acme/wine-cultivars",
     "notebooks": True,
 }
+NEEDED = {"gitops": {"repository_url": GIVEN["repository_url"]}}
+"""What a detail asks of others."""
 
 QUESTIONS = {
     name: question
@@ -63,14 +65,15 @@ def test_preset_chooses(preset: str, template: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("name", "value"), GIVEN.items())
 def test_given_detail_wins(preset: str, name: str, value: str | bool, template: Path, tmp_path: Path) -> None:
-    chosen = asked(template, tmp_path, preset=preset, **{name: value})
-    assert {name: chosen[name] for name in DETAILS} == CHOSEN[preset] | {name: value}
+    given = {name: value} | NEEDED.get(name, {})
+    chosen = asked(template, tmp_path, preset=preset, **given)
+    assert {name: chosen[name] for name in DETAILS} == CHOSEN[preset] | given
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("name", "value"), GIVEN.items())
 def test_given_detail_is_recorded(preset: str, name: str, value: str | bool, render: Render) -> None:
-    assert recorded(render(preset=preset, **{name: value}))[name] == value
+    assert recorded(render(preset=preset, **{name: value} | NEEDED.get(name, {})))[name] == value
 
 
 @pytest.mark.parametrize("preset", PRESETS)

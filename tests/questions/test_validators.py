@@ -122,6 +122,15 @@ BAD_NAMESPACES = [
     ("", "'' is no DNS-1123 label"),
     ("w" * 31, "'w{31}' has 31 characters; at most 30 leave room for an environment"),
 ]
+BAD_ADDRESSES = [
+    ("", "The address is empty; Flux follows the repository, write one such as"),
+    ("git@github.com:acme/wine.git", "'git@github.com:acme/wine.git' is no repository's web address"),
+    ("https://github.com", "'https://github.com' is no repository's web address"),
+    (
+        "https://github.com/acme/wine/",
+        "'https://github.com/acme/wine/' is no .* without a slash at its end",
+    ),
+]
 BAD_CHOICES = [
     ("serving", "bentoml"),
     ("platform", "openshift"),
@@ -129,6 +138,7 @@ BAD_CHOICES = [
     ("license", "mit"),
     ("framework", "pytorch"),
     ("ci", "jenkins"),
+    ("gitops", "true"),
     ("preset", "huge"),
     ("python_version", "3.10"),
 ]
@@ -234,6 +244,15 @@ def test_good_registry_heads_the_image(registry: str, render: Render) -> None:
     image = f"{registry}/wine-cultivars" if registry else "wine-cultivars"
     settings = next(render(image_registry=registry).glob("src/*/settings.py"))
     assert f'IMAGE = "{image}"' in settings.read_text()
+
+
+@pytest.mark.parametrize(("address", "message"), numbered(BAD_ADDRESSES))
+def test_bad_address_of_the_repository_is_refused(address: str, message: str, render: Render, tmp_path: Path) -> None:
+    refuses(render, tmp_path, f"'repository_url': {message}", gitops="flux", repository_url=address)
+
+
+def test_address_that_a_controller_needs_cannot_be_left_out(render: Render, tmp_path: Path) -> None:
+    refuses(render, tmp_path, "'repository_url': The address is empty; Argo CD follows", gitops="argocd")
 
 
 @pytest.mark.parametrize(("question", "value"), BAD_CHOICES)

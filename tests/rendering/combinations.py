@@ -33,6 +33,10 @@ TEXTS: dict[str, list[str]] = {
     "image_registry": ["", "localhost:5001", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/data-science"],
 }
 
+ADDRESS = {"repository_url": TEXTS["repository_url"][-1]}
+NEEDED: dict[tuple[str, Any], Answers] = {("gitops", "argocd"): ADDRESS, ("gitops", "flux"): ADDRESS}
+"""What a value asks of the answers to other questions."""
+
 
 def choices(name: str) -> list[Any]:
     """Return the values that a question may have, or none when it takes any text."""
@@ -59,6 +63,11 @@ def defaults(preset: str) -> Answers:
     return answers | {name: values[0] for name, values in TEXTS.items()}
 
 
+def possible(answers: Answers) -> bool:
+    """Tell whether the questions take these answers together."""
+    return answers.get("gitops", "none") == "none" or answers.get("repository_url") != ""
+
+
 def presets() -> list[Answers]:
     """Return each preset as it is."""
     return [{"preset": preset} for preset in PRESETS]
@@ -67,7 +76,7 @@ def presets() -> list[Answers]:
 def single_changes() -> list[Answers]:
     """Return each preset with one option changed."""
     return [
-        {"preset": preset, name: value}
+        {"preset": preset, name: value} | NEEDED.get((name, value), {})
         for preset in PRESETS
         for name, values in OPTIONS.items()
         for value in values
@@ -78,7 +87,8 @@ def single_changes() -> list[Answers]:
 def pairwise() -> list[Answers]:
     """Return few sets of answers in which every two values of two options meet."""
     options = OrderedDict([("preset", PRESETS), *OPTIONS.items()])
-    return [dict(zip(options, values, strict=True)) for values in AllPairs(list(options.values()))]
+    rows = AllPairs(list(options.values()), filter_func=lambda row: possible(dict(zip(options, row, strict=False))))
+    return [dict(zip(options, values, strict=True)) for values in rows]
 
 
 def identity(answers: Answers) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .combinations import COMBINATIONS, OPTIONS, TEXTS, defaults
+from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults
 from .conftest import Rendered
 from .texts import lines_with, texts
 
@@ -29,7 +29,9 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
-    ("gitops", True): r"(?i)(?<!-)\bcontroller\b(?!-)|git_?commit\b.*title|would be committed",
+    ("gitops", "none"): r"\.applying import|ROLLOUT_TIMEOUT",
+    ("gitops", "argocd"): r"(?i)argo ?cd\b|AppProject",
+    ("gitops", "flux"): r"(?i)\bflux",
     ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor|make monitor|/monitoring",
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
@@ -41,7 +43,6 @@ SILENT: set[tuple[str, Any]] = {
     ("ci", "none"),
     ("serving", "none"),
     ("platform", "none"),
-    ("gitops", False),
     ("monitoring", False),
     ("notebooks", False),
     ("telemetry", False),
@@ -57,7 +58,7 @@ def test_every_value_has_its_sign() -> None:
 @pytest.mark.parametrize("sign", sorted(set(SIGNS) - SILENT, key=str), ids="{0[0]}={0[1]}".format)
 def test_sign_tells_the_value(sign: tuple[str, Any], rendered: Rendered) -> None:
     name, value = sign
-    assert mentions(rendered(**defaults("standard") | {name: value}), sign) != []
+    assert mentions(rendered(**defaults("standard") | {name: value} | NEEDED.get(sign, {})), sign) != []
 
 
 def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> None:
