@@ -20,7 +20,7 @@ IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
 DETAILS = ["Where the project's image", "What runs the model server", "What runs on the cluster"]
 DETAILS += [
     "The Kubernetes namespaces",
-    "The rollout commands commit",
+    "Whether a controller on the cluster",
     "The service that checks",
     "The library of the first model",
     "Prometheus metrics of drift",

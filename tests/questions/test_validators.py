@@ -123,7 +123,7 @@ BAD_NAMESPACES = [
     ("w" * 31, "'w{31}' has 31 characters; at most 30 leave room for an environment"),
 ]
 BAD_ADDRESSES = [
-    ("", "The address is empty; Flux follows the repository, write one such as"),
+    ("", "The address is empty; Flux follows the repository: write one such as"),
     ("git@github.com:acme/wine.git", "'git@github.com:acme/wine.git' is no repository's web address"),
     ("https://github.com", "'https://github.com' is no repository's web address"),
     (
