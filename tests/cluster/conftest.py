@@ -124,7 +124,7 @@ def deployable(
         run_copy(str(template), folder, data=data, defaults=True, quiet=True)
         shutil.copy(image_project.folder / "uv.lock", folder)
         project = Project(folder, settings=cluster_settings() | {"MLFLOW_TRACKING_URI": store})
-        project.make("setup")
+        project.set_up()
         return project
 
     return make

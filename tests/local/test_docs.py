@@ -19,7 +19,7 @@ def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Proje
     folder = tmp_path_factory.mktemp("docs")
     run_copy(str(template), folder, data={"preset": "full", "ci": "gitlab"}, defaults=True, quiet=True)
     project = Project(folder)
-    project.make("setup")
+    project.set_up()
     return project
 
 

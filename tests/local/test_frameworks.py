@@ -42,7 +42,7 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: py
     folder = tmp_path_factory.mktemp(request.param)
     run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
     project = Project(folder, python)
-    project.make("setup")
+    project.set_up()
     return project
 
 

@@ -21,7 +21,7 @@ def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Return a project with a kind cluster of its own."""
     folder = tmp_path_factory.mktemp("standalone")
     run_copy(str(template), folder, data={"preset": "full"}, defaults=True, quiet=True)
-    Project(folder).make("setup")
+    Project(folder).set_up()
     return folder
 
 

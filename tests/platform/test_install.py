@@ -59,7 +59,7 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
         text = wave.read_text()
         wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)
     project = Project(tmp_path, settings=cluster_settings())
-    project.make("setup")
+    project.set_up()
     kubectl("delete", "crd", "--all")
     with hollow_pods():
         yield project
