@@ -1,7 +1,7 @@
 """An environment of a generated project on the cluster: its overlay, in a namespace of the tests' own."""
 
 import json
-import re
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,17 @@ class Environment:
         namespace = of_kind(build(self.manifests, "local"), "Namespace")
         kubectl("apply", "--server-side", "-f", "-", given=as_list(namespace))
 
+    @property
+    def champion(self) -> str:
+        """The champion's version, which MLflow's server tells in no time; a command of the project takes seconds."""
+        alias = f"registered-models/alias?name={NAME}&alias=champion"
+        address = f"{self.project.settings['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{alias}"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310  our own server
+            return str(json.load(answer)["model_version"]["version"])
+
     def appoint(self, version: int) -> None:
         """Make a version the champion if it is not."""
-        if not re.search(rf"(?m)^{version}\s+champion\b", self.project.make("models")):
+        if self.champion != str(version):
             run(
                 "uv",
                 "run",

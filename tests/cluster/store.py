@@ -25,12 +25,14 @@ def mlflow_server(project: Project, folder: Path) -> Iterator[str]:
         "artifacts-destination": str(folder / "artifacts"),
         "workers": "1",
     }
+    # Else it starts eight more processes, for jobs of evaluation that nobody submits.
+    environment = project.environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = ["uv", "run", "mlflow", "server", *(f"--{name}={value}" for name, value in options.items())]
     log = (folder / "log").open("wb")
     with (
         log,
         subprocess.Popen(
-            command, cwd=project.folder, env=project.environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=project.folder, env=environment, stdout=log, stderr=log, start_new_session=True
         ) as server,
     ):
         try:
