@@ -18,7 +18,7 @@ from tests.running import give_up
 
 from .hollow import WITHOUT_WEBHOOKS, hollow_pods
 
-pytestmark = pytest.mark.whole_cluster
+pytestmark = [pytest.mark.whole_cluster, pytest.mark.xdist_group("whole_cluster")]
 
 OWN = {"default", "kube-node-lease", "kube-public", "kube-system"}
 """The namespaces of every cluster."""
