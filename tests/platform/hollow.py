@@ -54,7 +54,7 @@ WITHOUT_WEBHOOKS = """\
         name: any
 """
 """Patches for a kustomization: they take away the webhooks of hollow pods, as nobody would answer them."""
-OPERATED = ["prometheuses.monitoring.coreos.com", "alertmanagers.monitoring.coreos.com"]
+OPERATED = "prometheuses.monitoring.coreos.com,alertmanagers.monitoring.coreos.com"
 
 
 @contextmanager
@@ -87,23 +87,24 @@ def _play(ended: threading.Event) -> None:
     while not ended.wait(PAUSE_SECONDS):
         for pod in _listed("pods", "--field-selector=status.phase=Pending"):
             if pod["spec"]["schedulerName"] == NOBODY:
-                _set_status("pod", pod, _pod_status(pod))
-        for kind in OPERATED:
-            for found in _listed(kind):
-                _set_status(kind, found, _available(found))
+                _set_status(pod, _pod_status(pod))
+        for found in _listed(OPERATED):
+            status = _available(found)
+            if found.get("status", {}).get("conditions") != status["conditions"]:
+                _set_status(found, status)
 
 
-def _listed(kind: str, *options: str) -> list[Object]:
-    """Return the objects of a kind that may not be there yet."""
-    done = tried("get", kind, "--all-namespaces", *options, "-o=json")
+def _listed(kinds: str, *options: str) -> list[Object]:
+    """Return the objects of kinds that may not be there yet."""
+    done = tried("get", kinds, "--all-namespaces", *options, "-o=json")
     items: list[Object] = json.loads(done.stdout)["items"] if done.returncode == 0 else []
     return items
 
 
-def _set_status(kind: str, found: Object, status: Object) -> None:
+def _set_status(found: Object, status: Object) -> None:
     name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
-    patch = json.dumps({"status": status})
-    tried("patch", kind, name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)  # it may be gone
+    options = ["-n", namespace, "--subresource=status", "--type=merge", f"--patch={json.dumps({'status': status})}"]
+    tried("patch", found["kind"], name, *options)  # it may be gone
 
 
 def _pod_status(pod: Object) -> Object:
