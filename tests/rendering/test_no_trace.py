@@ -34,7 +34,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("gitops", "flux"): r"(?i)\bflux",
     ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor|make monitor|/monitoring",
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
-    ("notebooks", True): r"(?i)jupyter|notebook|ipynb",
+    ("notebooks", True): r"(?i)jupyterlab|ipynb|make notebook\b|\bnotebooks/",
 }
 OWN_CLUSTER = r"deploy/(cluster/|platform/[1-6]\d-)|\bmise\b|make (cluster|down|open)\b"
 """What tells of a kind cluster with a platform in it."""
