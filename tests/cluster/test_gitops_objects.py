@@ -90,7 +90,7 @@ def repositories(
 ) -> Iterator[dict[str, Made]]:
     """Return a repository for each controller and platform, whose objects the cluster has."""
     made = {}
-    for gitops, platform in product(("argocd", "flux"), ("standalone", "existing")):
+    for gitops, platform in product(("argocd", "flux"), ("standalone", "kubeflow", "existing")):
         project, name = tmp_path_factory.mktemp("gitops"), f"test-{uuid.uuid4().hex[:8]}"
         data = {"preset": "full", "gitops": gitops, "platform": platform, "repository_url": ADDRESS}
         run_copy(str(template), project, data=data | {"repository_name": name}, defaults=True, quiet=True)
@@ -116,16 +116,23 @@ def of(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("made", names, indirect=True)
 
 
+def folders(made: Made) -> int:
+    """Return the number of the platform's waves."""
+    return len(list((made.project / "deploy/platform").iterdir()))
+
+
 each = of("argocd-standalone", "argocd-existing", "flux-standalone", "flux-existing")
 
 
-@each
+@of(*(f"{gitops}-{platform}" for gitops in ("argocd", "flux") for platform in ("standalone", "kubeflow", "existing")))
 def test_what_is_applied_is_followed(made: Made) -> None:
     deploy = made.project / "deploy"
     folders = ["platform/*", "serving/overlays/*", "monitoring", "telemetry"]
     applied = {path.relative_to(made.project).as_posix() for folder in folders for path in deploy.glob(folder)}
     # The namespace of `local` is in 70-project too; it comes with the environment.
-    followed = {path.removesuffix("/pipelines") for path in made.followed} - {"deploy/gitops/platform"}
+    followed = {path.removesuffix("/pipelines").removesuffix("/profile") for path in made.followed} - {
+        "deploy/gitops/platform"
+    }
     assert followed == applied
 
 
@@ -136,19 +143,18 @@ def test_nothing_is_in_two_folders(made: Made) -> None:
     assert [name for name, count in times.items() if count > 1] == []
 
 
-@of("argocd-standalone")
+@of("argocd-standalone", "argocd-kubeflow")
 def test_argo_cd_brings_the_waves_in_their_order(made: Made) -> None:
     kubectl(*STRICT, "--dry-run=server", "-k", str(made.project / "deploy/gitops/platform"))
     turns = [int(wave["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]) for wave in made.waves]
-    assert len(turns) == 7
-    assert turns == list(range(1, 8))
+    assert turns == list(range(1, folders(made) + 1))
 
 
 @of("flux-standalone")
 def test_flux_brings_the_waves_in_their_order(made: Made) -> None:
     names = [wave["metadata"]["name"] for wave in made.waves]
     before = [[needed["name"] for needed in wave["spec"].get("dependsOn", [])] for wave in made.waves]
-    assert len(names) == 7
+    assert len(names) == folders(made)
     assert before == [[], *([name] for name in names[:-1])]
     assert {wave["spec"]["wait"] for wave in made.waves} == {True}
 

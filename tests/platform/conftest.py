@@ -15,6 +15,12 @@ from .manifests import Platform, waves
 
 Platforms = Callable[[str], Platform]
 
+PLATFORMS = {
+    "kserve": {"serving": "kserve"},
+    "seldon": {"serving": "seldon"},
+    "kubeflow": {"platform": "kubeflow"},
+}
+
 
 @pytest.fixture(scope="session")
 def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,14 +33,14 @@ def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def platforms(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Platforms:
-    """Return a function that gives the platform with KServe or Seldon; its files are only to be read."""
+    """Return a function that gives one of these platforms; its files are only to be read."""
     if not shutil.which("kubectl"):
         give_up("kubectl is not on PATH")
 
     @cache
-    def rendered(serving: str) -> Platform:
+    def rendered(name: str) -> Platform:
         project = tmp_path_factory.mktemp("platform")
-        run_copy(str(template), project, data={"preset": "full", "serving": serving}, defaults=True, quiet=True)
+        run_copy(str(template), project, data={"preset": "full"} | PLATFORMS[name], defaults=True, quiet=True)
         return Platform(project, waves(project / "deploy/platform"))
 
     return rendered

@@ -16,6 +16,7 @@ from tests.cluster.kubectl import cluster_settings, kubectl, listed, require_clu
 from tests.local.projects import Project
 from tests.running import give_up
 
+from .conftest import PLATFORMS
 from .hollow import WITHOUT_WEBHOOKS, hollow_pods
 
 pytestmark = [pytest.mark.whole_cluster, pytest.mark.xdist_group("whole_cluster")]
@@ -38,14 +39,7 @@ PUBLISHED = {
 HALF_WAY_SECONDS = 2
 
 
-ANSWERS = {
-    "kserve": {"serving": "kserve"},
-    "seldon": {"serving": "seldon"},
-    "kubeflow": {"platform": "kubeflow"},
-}
-
-
-@pytest.fixture(params=list(ANSWERS))
+@pytest.fixture(params=list(PLATFORMS))
 def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Iterator[Project]:
     """Return a project for a cluster whose pods are hollow, and which has nothing of what other tests left."""
     require_cluster()
@@ -54,7 +48,7 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
             kubectl("wait", "--for=delete", "--timeout=180s", f"namespace/{found['metadata']['name']}")
     if others := names("namespaces") - OWN:
         give_up(f"the cluster has other uses: {', '.join(others)}")
-    run_copy(str(template), tmp_path, data={"preset": "full"} | ANSWERS[request.param], defaults=True, quiet=True)
+    run_copy(str(template), tmp_path, data={"preset": "full"} | PLATFORMS[request.param], defaults=True, quiet=True)
     for wave in (tmp_path / "deploy/platform").glob("*/kustomization.yaml"):
         text = wave.read_text()
         wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)

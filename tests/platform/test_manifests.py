@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.kubectl import Object
+from tests.cluster.kubectl import Object, kubectl
 
-from .conftest import Platforms
-from .manifests import Platform, objects, without_definitions
+from .conftest import PLATFORMS, Platforms
+from .manifests import Platform, names, objects, without_definitions
 
 pytestmark = pytest.mark.xdist_group("manifests")
 
@@ -18,6 +18,9 @@ UNITS = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**2
 RELOADER: Object = {"resources": {"requests": {"cpu": "10m", "memory": "50Mi"}}}
 """What Prometheus' operator adds to the pods that it makes, by its defaults: a container that reloads the
 configuration, and one that runs before the others and asks for no more."""
+WHOLE = "https://github.com/kubeflow/community-distribution//example?ref=26.03"
+LEFT_OUT = re.compile(r"(kubeflow-pipelines-|kfp-)?cache-.*|oauth2-proxy-.*")
+"""The cache of version 1 of the pipelines, and what has a hash in its name."""
 REMOTE = re.compile(r"(?m)^ *- ((?:https?://|git@|github\.com/)\S+)$")
 UNPINNED = [
     r"[\w./-]+:latest\b",
@@ -27,12 +30,13 @@ UNPINNED = [
 """An image whose tag moves; one without a tag, where it is named as an image or its registry tells it."""
 
 
-@pytest.fixture(params=["kserve", "seldon"])
+@pytest.fixture(params=list(PLATFORMS))
 def platform(request: pytest.FixtureRequest, platforms: Platforms) -> Platform:
-    """Return the platform with each way of serving in turn."""
+    """Return each platform in turn."""
     return platforms(request.param)
 
 
+@pytest.mark.parametrize("platform", ["kserve", "seldon"], indirect=True)
 def test_requests_leave_room_on_a_laptop(platform: Platform) -> None:
     found = objects(platform.waves)
     assert {"Deployment", "StatefulSet", "Prometheus", "Alertmanager"} <= {item["kind"] for item in found}
@@ -71,6 +75,16 @@ def test_every_remote_base_is_pinned(platform: Platform) -> None:
     remote = [url for file in kustomizations for url in REMOTE.findall(file.read_text())]
     assert len(remote) >= 5
     assert [url for url in remote if not re.search(r"\?ref=v?\d+(\.\d+)+$", url)] == []
+
+
+@pytest.mark.parametrize("platform", ["kubeflow"], indirect=True)
+def test_kubeflow_is_the_whole_distribution(platform: Platform) -> None:
+    missing = names(kubectl("kustomize", WHOLE)) - names(*platform.waves.values())
+    assert {(kind, name) for kind, name in missing if not LEFT_OUT.fullmatch(name)} == {
+        ("Profile", "kubeflow-user-example-com"),  # the project's is another
+        *(("Secret", name) for name in ("dex-passwords", "katib-mysql-secrets")),  # made at random
+        *(("Secret", name) for name in ("dex-oidc-client", "mlpipeline-minio-artifact", "mysql-secret")),
+    }
 
 
 def requested(item: Object, resource: str) -> float:
