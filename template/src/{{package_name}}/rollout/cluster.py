@@ -12,10 +12,18 @@ from ..kubectl import Kubectl, Object, run, stuck
 if TYPE_CHECKING:
     from ..settings import Settings
 
+NAMESPACED = "ServiceAccount"
+"""A kind that every overlay has, in its namespace."""
+
 
 def render(overlay: Path) -> list[Object]:
     """Return the objects of a kustomize overlay."""
     return [found for found in yaml.safe_load_all(run("kustomize", str(overlay))) if found]
+
+
+def namespace_of(objects: list[Object]) -> str:
+    """Return the namespace that the objects of an overlay are in."""
+    return next(str(found["metadata"]["namespace"]) for found in objects if found["kind"] == NAMESPACED)
 
 
 class Cluster:

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 
 from ..settings import Settings
-from .applying import adopt
+from .record import adopt
 from .release import OVERLAYS, Overlay
 from .rollout import Rollout
 

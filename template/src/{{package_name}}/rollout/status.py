@@ -6,16 +6,14 @@ from rich.table import Table
 
 from ..kubectl import Object
 from ..settings import Settings
-from .cluster import Cluster, render
+from .cluster import Cluster, namespace_of, render
 from .release import Overlay
-
-NAMESPACED = "ServiceAccount"
 
 
 def pods_by_version(settings: Settings, overlay: Overlay) -> Table:
     """Return a table of the model server's pods, by variant, version and image."""
-    namespace = next(found["metadata"]["namespace"] for found in render(overlay.folder) if found["kind"] == NAMESPACED)
-    found = Cluster(settings, namespace).list("pod", f"app.kubernetes.io/name={overlay.read().name}")
+    cluster = Cluster(settings, namespace_of(render(overlay.folder)))
+    found = cluster.list("pod", f"app.kubernetes.io/name={overlay.read().name}")
     pods = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
     groups = Counter(_group(pod) for pod in pods)
     ready = Counter(_group(pod) for pod in pods if _is_ready(pod))
