@@ -48,11 +48,11 @@ class Machine:
         """Let Docker have other figures."""
         self.has("docker", f"echo '{json.dumps(DOCKER | changes)}'")
 
-    def has_kubeconfig(self, context: str, server: str) -> None:
+    def has_kubeconfig(self, context: str, server: str, token: str = "any") -> None:  # noqa: S107  nobody asks for it
         """Let the kubeconfig have a context of a cluster."""
         parts = {
-            "clusters": [{"name": "it", "cluster": {"server": server}}],
-            "users": [{"name": "me", "user": {"token": "any"}}],
+            "clusters": [{"name": "it", "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "me", "user": {"token": token}}],
             "contexts": [{"name": context, "context": {"cluster": "it", "user": "me"}}],
         }
         (self.home / "config").write_text(json.dumps(parts))
@@ -144,6 +144,21 @@ def test_missing_context_of_another_cluster_is_to_be_mended(machine: Machine) ->
     done = machine.doctor(CONTEXT="elsewhere")
     assert mended(done) == ["cluster: no answer"]
     assert "no context 'elsewhere', only kind-wine-cultivars" in done.stdout
+
+
+def test_credentials_that_have_run_out_are_to_be_mended(machine: Machine) -> None:
+    require_cluster()
+    account = ("serviceaccount", "doctor-of-yesterday")
+    kubectl("create", *account)
+    token = kubectl("create", "token", account[1]).strip()
+    kubectl("delete", *account)  # a token is none from then on, as after its time
+    server = kubectl("config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}")
+    machine.has_kubeconfig("kind-wine-cultivars", server, token)
+
+    done = machine.doctor()
+
+    assert mended(done) == ["cluster: no answer"]
+    assert "The cluster refuses your credentials; log in to it anew." in done.stdout
 
 
 def test_another_cluster_asks_nothing_of_the_machine(machine: Machine) -> None:
