@@ -57,7 +57,7 @@ def test_renovate_and_dependabot_share_the_work(rendered: Rendered) -> None:
     project = rendered(ci="github")
     dependabot = yaml.safe_load((project / ".github/dependabot.yml").read_text())["updates"]
     renovate = json.loads((project / "renovate.json").read_text())["enabledManagers"]
-    assert {update["package-ecosystem"] for update in dependabot} == {"uv", "github-actions"}
+    assert {update["package-ecosystem"] for update in dependabot} == {"docker", "github-actions", "uv"}
     assert set(renovate) == {"kustomize", "kubernetes", "mise"}
 
 
