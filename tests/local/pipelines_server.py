@@ -33,6 +33,8 @@ class PipelinesServer:
     """The step at which runs fail."""
     steps: tuple[str, ...] = ("ingest", "validate", "split")
     sent: dict[str, dict[str, Object]] = field(default_factory=lambda: {kind: {} for kind in KEYS})
+    shown: set[str] = field(default_factory=set)
+    """The tokens that it was shown."""
     ended: int = 1
     """The steps that have: one more whenever it is asked, and so two at first, whose order the list does not keep."""
 
@@ -92,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind, _, identifier = self._path().partition("/")
+        self.pipelines.shown.add((self.headers["Authorization"] or "").removeprefix("Bearer "))
         if self.pipelines.token and self.headers["Authorization"] != f"Bearer {self.pipelines.token}":
             self._answer(401, {"code": 16, "message": "Unauthenticated"})
         elif kind == "healthz":

@@ -1,9 +1,14 @@
 """`make submit` runs the pipeline on a server and tells how it goes; `make schedule` has it run again and again."""
 
+import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster
+from tests.running import run
 
 from .data_servers import free_port
 from .pipelines_server import PipelinesServer, pipelines_server
@@ -12,6 +17,25 @@ from .projects import Project
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
 
 Object = dict[str, Any]
+
+
+EDITOR = "default-editor"
+ASK = """
+import sys
+from wine_cultivars.pipelines.server import _client
+from wine_cultivars.settings import load_settings
+_client(sys.argv[1], load_settings()).get_experiment(experiment_name="any", namespace="any")
+"""
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """Return the name of a namespace of the test's own."""
+    require_cluster()
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
@@ -89,6 +113,22 @@ def test_server_for_several_users_learns_the_namespace(
     watched.make("submit", KFP_ENDPOINT=endpoint)
 
     assert only(server.sent["experiments"])["namespace"] == "team"
+
+
+def test_server_of_the_cluster_for_several_users_is_shown_the_token_of_the_editor(
+    watched: Project, server: PipelinesServer, endpoint: str, namespace: str
+) -> None:
+    server.multi_user = True
+    kubectl("create", "serviceaccount", EDITOR, f"--namespace={namespace}")  # as Kubeflow does in each profile
+    settings = cluster_settings() | {"PIPELINES_NAMESPACE": namespace}
+
+    run("uv", "run", "python", "-c", ASK, endpoint, cwd=watched.folder, env=watched.environment | settings)
+
+    (token,) = server.shown - {""}
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}}
+    spec = {"token": token, "audiences": ["pipelines.kubeflow.org"]}
+    status = json.loads(kubectl("create", "-o=json", "-f", "-", given=json.dumps(review | {"spec": spec})))["status"]
+    assert status["user"]["username"] == f"system:serviceaccount:{namespace}:{EDITOR}"
 
 
 def test_schedule_replaces_the_one_before(watched: Project, server: PipelinesServer, endpoint: str) -> None:
