@@ -24,7 +24,7 @@ ASK = """
 import sys
 from wine_cultivars.pipelines.server import _client
 from wine_cultivars.settings import load_settings
-_client(sys.argv[1], load_settings()).get_experiment(experiment_name="any", namespace="any")
+_client(sys.argv[1], load_settings()).create_experiment("any", namespace="any")
 """
 
 
