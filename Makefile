@@ -14,7 +14,7 @@ demo: $(READY) ## From nothing to a served prediction, in build/demo
 
 test: $(READY) lint ## Run the whole test suite
 	.venv/bin/pytest -n auto --dist loadgroup -m "not (whole_cluster or no_cluster)"
-	.venv/bin/pytest -n auto --dist loadgroup -m "whole_cluster or no_cluster"
+	.venv/bin/pytest -n auto --dist loadgroup -m "whole_cluster or no_cluster" tests/platform tests
 
 lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff check
