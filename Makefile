@@ -6,6 +6,9 @@
 PYTHON ?= python3
 READY := .venv/ready
 
+# The first changes all of a cluster, so the tests that use one run before; the second takes as long, and uses none.
+LAST := tests/platform/test_install.py tests/local/test_frameworks.py
+
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -13,8 +16,8 @@ demo: $(READY) ## From nothing to a served prediction, in build/demo
 	@.venv/bin/python scripts/demo.py
 
 test: $(READY) lint ## Run the whole test suite
-	.venv/bin/pytest -n auto --dist loadgroup -m "not (whole_cluster or no_cluster)"
-	.venv/bin/pytest -n auto --dist loadgroup -m "whole_cluster or no_cluster" tests/platform tests
+	.venv/bin/pytest -n auto --dist loadgroup $(LAST:%=--ignore=%)
+	.venv/bin/pytest -n auto --dist loadgroup --no-loadscope-reorder $(LAST)
 
 lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff check

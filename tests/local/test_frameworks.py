@@ -10,8 +10,6 @@ from copier import run_copy
 
 from tests.local.projects import Project
 
-pytestmark = pytest.mark.no_cluster
-
 SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
 """The first row of the wine data, of cultivar 0."""
 

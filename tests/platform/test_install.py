@@ -19,7 +19,7 @@ from tests.running import give_up
 from .conftest import PLATFORMS
 from .hollow import WITHOUT_WEBHOOKS, hollow_pods
 
-pytestmark = [pytest.mark.whole_cluster, pytest.mark.xdist_group("whole_cluster")]
+pytestmark = pytest.mark.xdist_group("install")
 
 OWN = {"default", "kube-node-lease", "kube-public", "kube-system"}
 """The namespaces of every cluster."""
