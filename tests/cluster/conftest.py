@@ -15,7 +15,7 @@ from tests.running import give_up
 
 from .environments import Environment, rows
 from .kserve import KServe
-from .kubectl import cluster_settings, documents, kubectl, listed, require_cluster
+from .kubectl import cluster_settings, documents, kubectl, listed, own_namespace, require_cluster
 from .overlays import MODES
 from .seldon import Seldon
 from .store import mlflow_server
@@ -50,10 +50,8 @@ def cluster(kustomize: None) -> None:
 @pytest.fixture
 def namespace(cluster: None) -> Iterator[str]:
     """Return the name of a namespace of the test's own."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with own_namespace() as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

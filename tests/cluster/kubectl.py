@@ -4,7 +4,9 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,17 @@ def require_cluster() -> None:
     """Skip on a laptop where KUBECONFIG names no cluster, and fail in CI."""
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
+
+
+@contextmanager
+def own_namespace() -> Iterator[str]:
+    """Give the name of a namespace that is there while the body runs."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    try:
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
 
 
 def tried(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,13 +1,12 @@
 """`make submit` runs the pipeline on a server and tells how it goes; `make schedule` has it run again and again."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster
+from tests.cluster.kubectl import cluster_settings, kubectl, own_namespace, require_cluster
 from tests.running import run
 
 from .data_servers import free_port
@@ -32,10 +31,8 @@ _client(sys.argv[1], load_settings()).create_experiment("any", namespace="any")
 def namespace() -> Iterator[str]:
     """Return the name of a namespace of the test's own."""
     require_cluster()
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with own_namespace() as name:
+        yield name
 
 
 @pytest.fixture

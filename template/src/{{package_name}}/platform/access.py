@@ -54,7 +54,9 @@ def credentials(kubectl: Kubectl, parts: list[Part]) -> Table:
 def user_and_password(kubectl: Kubectl, part: Part, login: Login) -> list[str]:
     """Return what is in the Secret of a login, or nothing where there is none."""
     found = kubectl.get(f"secret/{login.secret}", part.namespace)
-    return [base64.b64decode(found["data"][key]).decode() for key in (login.user_key, login.password_key) if found]
+    if not found:
+        return []
+    return [base64.b64decode(found["data"][key]).decode() for key in (login.user_key, login.password_key)]
 
 
 def status(kubectl: Kubectl, parts: list[Part]) -> Table:
