@@ -74,8 +74,8 @@ class Made(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def definitions(cluster: None) -> None:
-    """Make sure that the API server knows the objects of the controllers, and has a namespace for those of Argo CD."""
+def definitions(cluster: None) -> Iterator[None]:
+    """Have the API server know the objects of the controllers, and have a namespace for those of Argo CD meanwhile."""
     if not shutil.which("go"):
         give_up("go is not on PATH")
     for module, files in DEFINITIONS.items():
@@ -83,6 +83,8 @@ def definitions(cluster: None) -> None:
             kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
     kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     kubectl("apply", "--server-side", "-f", "-", given="{apiVersion: v1, kind: Namespace, metadata: {name: argocd}}")
+    yield
+    kubectl("delete", "namespace", "argocd", "--wait=false")
 
 
 @pytest.fixture(scope="module")
