@@ -23,6 +23,7 @@ COMPONENT = {
 class KServe(Operator):
     """Makes a Deployment, a Service and an autoscaler, all called NAME-predictor, for each InferenceService."""
 
+    group = "serving.kserve.io/v1beta1"
     kind = "inferenceservice"
 
     def children(self, owner: Object) -> list[Object]:

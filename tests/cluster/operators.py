@@ -4,13 +4,13 @@ The node that the tests run on has no operators. The stand-ins make the same Dep
 the real ones (each says by which source), so the pods, their rollouts and their traffic are real.
 """
 
-import json
 import threading
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
-from .kubectl import Object, as_list, kubectl, tried
+from .api import Api, api
+from .kubectl import Object, as_list, kubectl
 
 POLL_SECONDS = 0.5
 
@@ -18,6 +18,8 @@ POLL_SECONDS = 0.5
 class Operator(ABC):
     """Looks at one namespace again and again while the body of its `with` runs."""
 
+    group: str
+    """The API group of what it looks after, and its version."""
     kind: str
 
     def __init__(self, namespace: str) -> None:
@@ -53,37 +55,32 @@ class Operator(ABC):
         """Return what the operator deletes, as `kind/name`."""
 
     def _run(self) -> None:
-        while not self._ended.wait(POLL_SECONDS):
-            try:
-                self._reconcile()
-            except Exception as error:
-                self._error = error
-                raise
+        try:
+            with api() as server:
+                while not self._ended.wait(POLL_SECONDS):
+                    self._reconcile(server)
+        except Exception as error:
+            self._error = error
+            raise
 
-    def _reconcile(self) -> None:
-        found = json.loads(kubectl("get", f"{self.kind},deployment", "--output=json", "-n", self.namespace))["items"]
-        deployments = {item["metadata"]["name"]: item for item in found if item["kind"] == "Deployment"}
-        for owner in found:
-            if owner["kind"].lower() != self.kind:
-                continue
+    def _reconcile(self, server: Api) -> None:
+        found = server.items(f"/apis/apps/v1/namespaces/{self.namespace}/deployments")
+        deployments = {deployment["metadata"]["name"]: deployment for deployment in found}
+        path = f"/apis/{self.group}/namespaces/{self.namespace}/{self.kind}s"
+        for owner in server.items(path):
             wanted = as_list([self._owned(child, owner) for child in self.children(owner)])
             if self._applied.get(owner["metadata"]["uid"]) != wanted:
                 self._bring_about(owner, wanted)
                 continue  # the status is that of before until the next time, as with the real operators
             status = self.status(owner, deployments)
             if status != {name: owner.get("status", {}).get(name) for name in status}:
-                self._write_status(owner, status)
+                server.set_status(f"{path}/{owner['metadata']['name']}", status)
             if unwanted := self.superfluous(owner, deployments):
                 kubectl("delete", "--ignore-not-found", "-n", self.namespace, *unwanted)
 
     def _bring_about(self, owner: Object, wanted: str) -> None:
         kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=operator", "-f", "-", given=wanted)
         self._applied[owner["metadata"]["uid"]] = wanted
-
-    def _write_status(self, owner: Object, status: Object) -> None:
-        patch = ["--subresource=status", "--type=merge", f"--patch={json.dumps({'status': status})}"]
-        done = tried("patch", self.kind, owner["metadata"]["name"], "-n", self.namespace, *patch)
-        assert done.returncode == 0 or "NotFound" in done.stderr, done.stderr  # it may have been deleted meanwhile
 
     def _owned(self, child: Object, owner: Object) -> Object:
         """Return an object that the cluster deletes along with its owner."""

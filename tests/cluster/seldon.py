@@ -17,6 +17,7 @@ PORT = 8080
 class Seldon(Operator):
     """Makes a Deployment, a Service and an autoscaler for each predictor of each SeldonDeployment."""
 
+    group = "machinelearning.seldon.io/v1"
     kind = "seldondeployment"
 
     def children(self, owner: Object) -> list[Object]:

@@ -1,11 +1,11 @@
 """Plays the kubelet and the operators for a platform whose images are not here: pods are ready without running."""
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.cluster.kubectl import Object, as_list, kubectl, tried
+from tests.cluster.api import Api, api
+from tests.cluster.kubectl import Object, as_list, kubectl
 
 NAMESPACES = [
     "auth",
@@ -54,7 +54,9 @@ WITHOUT_WEBHOOKS = """\
         name: any
 """
 """Patches for a kustomization: they take away the webhooks of hollow pods, as nobody would answer them."""
-OPERATED = "prometheuses.monitoring.coreos.com,alertmanagers.monitoring.coreos.com"
+PODS = "/api/v1/{}pods"
+OPERATED = [f"/apis/monitoring.coreos.com/v1/{{}}{kind}" for kind in ("prometheuses", "alertmanagers")]
+"""The path of each kind, in all namespaces or in one."""
 
 
 @contextmanager
@@ -84,27 +86,21 @@ def _binding(namespaces: Sequence[str]) -> Object:
 
 
 def _play(ended: threading.Event) -> None:
-    while not ended.wait(PAUSE_SECONDS):
-        for pod in _listed("pods", "--field-selector=status.phase=Pending"):
-            if pod["spec"]["schedulerName"] == NOBODY:
-                _set_status(pod, _pod_status(pod))
-        for found in _listed(OPERATED):
-            status = _available(found)
-            if found.get("status", {}).get("conditions") != status["conditions"]:
-                _set_status(found, status)
+    with api() as server:
+        while not ended.wait(PAUSE_SECONDS):
+            for pod in server.items(PODS.format("") + "?fieldSelector=status.phase=Pending"):
+                if pod["spec"]["schedulerName"] == NOBODY:
+                    _set_status(server, PODS, pod, _pod_status(pod))
+            for path in OPERATED:
+                for found in server.items(path.format("")):
+                    status = _available(found)
+                    if found.get("status", {}).get("conditions") != status["conditions"]:
+                        _set_status(server, path, found, status)
 
 
-def _listed(kinds: str, *options: str) -> list[Object]:
-    """Return the objects of kinds that may not be there yet."""
-    done = tried("get", kinds, "--all-namespaces", *options, "-o=json")
-    items: list[Object] = json.loads(done.stdout)["items"] if done.returncode == 0 else []
-    return items
-
-
-def _set_status(found: Object, status: Object) -> None:
+def _set_status(server: Api, path: str, found: Object, status: Object) -> None:
     name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
-    options = ["-n", namespace, "--subresource=status", "--type=merge", f"--patch={json.dumps({'status': status})}"]
-    tried("patch", found["kind"], name, *options)  # it may be gone
+    server.set_status(f"{path.format(f'namespaces/{namespace}/')}/{name}", status)
 
 
 def _pod_status(pod: Object) -> Object:
