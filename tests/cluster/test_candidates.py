@@ -14,9 +14,9 @@ pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that 
 
 @pytest.fixture(params=["kserve", "seldon"])
 def trial(request: pytest.FixtureRequest) -> Environment:
-    """Return an environment of each kind, in which version 2 gets a tenth of the requests."""
+    """Return an environment of each kind in which version 2 is on trial, at first for a tenth of the requests."""
     found: Environment = request.getfixturevalue(request.param)
-    if "split: canary" not in found.release:
+    if "candidate:" not in found.release:
         found.serve_only(1)
         found.project.make("canary", VERSION="2", PERCENT="10")
     return found

@@ -16,6 +16,17 @@ from .sessions import repeated, shown
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
 
+@pytest.fixture(params=["kserve", "seldon"])
+def updated(request: pytest.FixtureRequest) -> Environment:
+    """Return an environment of each kind in which version 2 has taken the place of version 1."""
+    found: Environment = request.getfixturevalue(request.param)
+    if "stable: '2'\n    previous: '1'" not in found.release:
+        found.serve_only(1)
+        found.appoint(2)
+        found.project.make("deploy")
+    return found
+
+
 @pytest.fixture
 def missing_image(environment: Environment) -> Iterator[None]:
     """Have the project be of a version that no image was built of."""
@@ -80,7 +91,7 @@ def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -
     assert environment.asked_for("stable") == "models:/wine-cultivars/1"
 
 
-def test_update_under_load_loses_no_request(environment: Environment) -> None:
+def test_update_under_load_loses_no_request_and_ends_with_the_new_version_alone(environment: Environment) -> None:
     environment.appoint(2)
 
     with environment.client.sending(environment.service("stable")) as traffic:
@@ -88,44 +99,30 @@ def test_update_under_load_loses_no_request(environment: Environment) -> None:
 
     assert traffic.failures == []
     assert set(traffic.answers) == {"1", "2"}
-
-
-def test_deployment_returns_once_the_new_version_alone_serves(environment: Environment) -> None:
-    environment.appoint(2)
-    environment.project.make("deploy")
     assert list(environment.client.ask(environment.service("stable")).answers) == ["2"]
 
 
-def test_rollback_under_load_serves_the_version_of_before(environment: Environment) -> None:
-    environment.appoint(2)
-    environment.project.make("deploy")
+def test_release_that_another_machine_delivered_is_taken_over(updated: Environment) -> None:
+    path, delivered = updated.manifests / "overlays/local/release/kustomization.yaml", updated.release
+    path.write_text(delivered.replace("/2", "/1").replace("stable: '2'", "stable: '1'"))
 
-    with environment.client.sending(environment.service("stable")) as traffic:
-        environment.project.make("rollback")
-
-    assert traffic.failures == []
-    assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
+    assert "was given version 2 last" in updated.project.make("status")
+    assert updated.release == delivered
 
 
-def test_release_that_another_machine_delivered_is_taken_over(environment: Environment) -> None:
-    path, before = environment.manifests / "overlays/local/release/kustomization.yaml", environment.release
-    environment.appoint(2)
-    environment.project.make("deploy")
-    delivered = environment.release
-    path.write_text(before)
-
-    assert "was given version 2 last" in environment.project.make("status")
-    assert environment.release == delivered
-
-
-def test_dry_run_of_a_rollback_makes_none(environment: Environment) -> None:
-    environment.appoint(2)
-    environment.project.make("deploy")
-
-    printed = environment.project.make("rollback", DRY_RUN="1")
+def test_dry_run_of_a_rollback_makes_none(updated: Environment) -> None:
+    printed = updated.project.make("rollback", DRY_RUN="1")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
-    assert environment.asked_for("stable") == "models:/wine-cultivars/2"
+    assert updated.asked_for("stable") == "models:/wine-cultivars/2"
+
+
+def test_rollback_under_load_serves_the_version_of_before(updated: Environment) -> None:
+    with updated.client.sending(updated.service("stable")) as traffic:
+        updated.project.make("rollback")
+
+    assert traffic.failures == []
+    assert list(updated.client.ask(updated.service("stable")).answers) == ["1"]
 
 
 @pytest.mark.usefixtures("missing_image")
