@@ -1,12 +1,14 @@
 """What every test of the template shares."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 from copier import run_copy
+from jinja2 import Environment
 
 from tests.local.images import build, build_kubectl, require_docker
 from tests.local.projects import Project, trained_project
@@ -16,6 +18,25 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)  # what `make test` tells its children is not meant for the make of a generated project
 
 Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Keep what Jinja compiles: Copier has it compile the template anew for each of the many repositories."""
+    kept: dict[tuple[object, ...], CodeType] = {}
+    compile_anew = Environment.compile
+
+    def compile_once(
+        environment: Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> CodeType:
+        key = (type(environment), source, name)
+        if key not in kept:
+            kept[key] = compile_anew(environment, source, name, filename)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", compile_once)
+        yield
 
 
 @pytest.fixture(scope="session")

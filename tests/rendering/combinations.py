@@ -1,4 +1,4 @@
-"""Which repositories to render: all presets, each single change of one, and every pair of options."""
+"""Which repositories to render: all presets, each single change of the least and of the most, every pair of options."""
 
 from collections import OrderedDict
 from functools import cache
@@ -74,10 +74,10 @@ def presets() -> list[Answers]:
 
 
 def single_changes() -> list[Answers]:
-    """Return each preset with one option changed."""
+    """Return the preset with the least and that with the most, each with one option changed."""
     return [
         {"preset": preset, name: value} | NEEDED.get((name, value), {})
-        for preset in PRESETS
+        for preset in ("minimal", "full")
         for name, values in OPTIONS.items()
         for value in values
         if value != defaults(preset)[name]
