@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from tests.local.images import BUILD, load_on_node
+from tests.local.images import build, load_on_node
 from tests.local.pipelines_server import PipelinesServer, pipelines_server
 from tests.local.projects import Project
 
@@ -45,11 +45,17 @@ def restricted(namespace: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def spec(image_project: Project, pipeline_image: str, node: None) -> Object:
-    """Return the compiled pipeline, whose image the node has."""
-    load_on_node(pipeline_image)
-    image_project.make("compile")
-    compiled: Object = next(yaml.safe_load_all((image_project.folder / "build/training.yaml").read_text()))
+def project(kserve: Environment, pipeline_image: str) -> Project:
+    """Return a project with an environment, whose own image of the steps, built of the same layers, the node has."""
+    load_on_node(build(kserve.project, "pipeline"))
+    return kserve.project
+
+
+@pytest.fixture(scope="module")
+def spec(project: Project) -> Object:
+    """Return the compiled pipeline."""
+    project.make("compile")
+    compiled: Object = next(yaml.safe_load_all((project.folder / "build/training.yaml").read_text()))
     return compiled
 
 
@@ -60,41 +66,37 @@ def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restrict
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=120s")
 
 
-def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, image_project: Project) -> None:
+def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, project: Project) -> None:
     failing = container(spec, "ingest", ARGUMENTS | {"data_uri": "gone.csv"})
     start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, RUN)
     kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=120s")
 
     with pipelines_server(PipelinesServer(failing="ingest")) as address:
-        printed = image_project.fail("submit", **settings(address, restricted))
+        printed = project.fail("submit", **settings(address, restricted))
 
     assert "Error: Step ingest failed: 'gone.csv' cannot be read" in printed
     assert f"kubectl logs pod/ingest --namespace={restricted} --container=main" in printed
 
 
-def test_step_without_its_image_is_told_at_once(spec: Object, restricted: str, image_project: Project) -> None:
+def test_step_without_its_image_is_told_at_once(spec: Object, restricted: str, project: Project) -> None:
     lacking = container(spec, "ingest", ARGUMENTS) | {"name": "main", "image": "gone:1"}
     start(restricted, "ingest", {"containers": [lacking]}, RUN)
     reason = "{.status.containerStatuses[0].state.waiting.reason}"
     kubectl("wait", f"--for=jsonpath={reason}=ErrImageNeverPull", "pod/ingest", "-n", restricted, "--timeout=60s")
 
     with pipelines_server(PipelinesServer()) as address:
-        printed = image_project.make("submit", **settings(address, restricted))
+        printed = project.make("submit", **settings(address, restricted))
 
     assert printed.count('  ingest is in ErrImageNeverPull: Container image "gone:1" is not present') == 1
 
 
 def test_deploy_step_rolls_out_by_its_accounts_rights(spec: Object, restricted: str, kserve: Environment) -> None:
     kserve.serve_only(1)
-    tag = "of-the-environment"
-    kserve.project.make(f"image-pipeline RELEASE={tag}", BUILD_OPTIONS=BUILD, DOCKER_BUILDKIT="1")
     step = container(spec, "deploy", DEPLOYMENT)
-    step["image"] = f"{step['image'].rpartition(':')[0]}:{tag}"
     step["env"] = [
         *step["env"],
         {"name": "MLFLOW_TRACKING_URI", "value": kserve.project.settings["MLFLOW_TRACKING_URI"]},
     ]
-    load_on_node(step["image"])
     account = f"--serviceaccount={restricted}:{ACCOUNT}"
     kubectl("create", "rolebinding", restricted, "--role=rollout", account, "-n", kserve.namespace)
 
