@@ -100,6 +100,21 @@ def s3_server() -> Iterator[Source]:
         )
 
 
+def with_identity(source: Source, token: Path) -> Source:
+    """Return an S3 as pods on EKS find it: a token of the cluster to sign in with, and no key."""
+    token.write_text("a token that the cluster signed")
+    role = {"AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/wine-cultivars-pipelines"}
+    return Source(
+        source.address,
+        role
+        | {
+            "AWS_ENDPOINT_URL": source.environment["AWS_ENDPOINT_URL"],
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+            "AWS_REGION": "us-east-1",
+        },
+    )
+
+
 @contextmanager
 def gcs_server() -> Iterator[Source]:
     """Run a Google Cloud Storage in memory."""

@@ -161,6 +161,13 @@ def test_table_holds_the_same_rows(named: Source, read: Read) -> None:
     assert read(named) == SAME_ROWS
 
 
+def test_s3_is_read_by_the_identity_of_a_pod(s3: Source, read: Read, tmp_path: Path) -> None:
+    pod = servers.with_identity(s3, tmp_path / "token")
+    assert read(pod.at("wine.csv")) == SAME_ROWS
+    (tmp_path / "token").unlink()
+    assert_refused(read(pod.at("wine.csv")), "cannot be read", "token")
+
+
 @each_store
 def test_missing_file_is_named(named: Source, read: Read) -> None:
     gone = named.at("gone.csv")

@@ -13,6 +13,7 @@ from tests.running import ROOT
 PRESETS = ["minimal", "standard", "full", "custom"]
 SHARED = {
     "image_registry": "",
+    "cloud": "none",
     "namespace": "wine-cultivars",
     "gitops": "none",
     "framework": "sklearn",
@@ -31,6 +32,7 @@ GIVEN = {
     "image_registry": "ghcr.io/acme",
     "serving": "seldon",
     "platform": "kubeflow",
+    "cloud": "eks",
     "namespace": "ml",
     "gitops": "flux",
     "ci": "gitlab",
