@@ -29,6 +29,7 @@ DEFINITIONS = {
     "github.com/fluxcd/source-controller@v1.9.6": "config/crd/bases/*_gitrepositories.yaml",
 }
 """Where the Go modules of the controllers hold the CRDs."""
+EXTRAS = ["katib", "trainer", "registry", "notebooks"]
 ADDRESS = "https://git.example.com/acme/wine-cultivars"
 STRICT = ["apply", "--server-side", "--validate=strict"]
 AS_FLUX = ["--field-manager=kustomize-controller", "--force-conflicts"]
@@ -95,7 +96,7 @@ def repositories(
     made = {}
     for gitops, platform in product(("argocd", "flux"), ("standalone", "kubeflow", "existing")):
         project, name = tmp_path_factory.mktemp("gitops"), f"test-{uuid.uuid4().hex[:8]}"
-        data = {"preset": "full", "gitops": gitops, "platform": platform, "repository_url": ADDRESS}
+        data = {"preset": "full", "gitops": gitops, "platform": platform, "repository_url": ADDRESS, "extras": EXTRAS}
         run_copy(str(template), project, data=data | {"repository_name": name}, defaults=True, quiet=True)
         made[f"{gitops}-{platform}"] = Made(project, name)
     objects = [repository.project / "deploy/gitops" for repository in made.values()]

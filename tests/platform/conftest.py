@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from copier import run_copy
@@ -15,8 +16,8 @@ from .manifests import Platform, waves
 
 Platforms = Callable[[str], Platform]
 
-PLATFORMS = {
-    "kserve": {"serving": "kserve"},
+PLATFORMS: dict[str, dict[str, Any]] = {
+    "kserve": {"serving": "kserve", "extras": ["katib", "trainer", "registry", "notebooks"]},
     "seldon": {"serving": "seldon"},
     "kubeflow": {"platform": "kubeflow"},
 }

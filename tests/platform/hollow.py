@@ -17,6 +17,7 @@ NAMESPACES = [
     "kubeflow-system",
     "mlflow",
     "monitoring",
+    "notebook-controller-system",
     "oauth2-proxy",
     "seldon-system",
 ]

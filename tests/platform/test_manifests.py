@@ -91,7 +91,7 @@ def requested(item: Object, resource: str) -> float:
     """Return the CPUs or bytes that the pods of an object ask for, as long as they stay."""
     spec = item.get("spec", {})
     match item["kind"]:
-        case "Deployment" | "StatefulSet" | "DaemonSet":
+        case "Deployment" | "StatefulSet" | "DaemonSet" | "Notebook":
             pod = spec["template"]["spec"]
             before, beside = pod.get("initContainers", []), pod["containers"]
         case "Prometheus" | "Alertmanager":

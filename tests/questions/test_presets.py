@@ -13,6 +13,7 @@ from tests.running import ROOT
 PRESETS = ["minimal", "standard", "full", "custom"]
 SHARED = {
     "image_registry": "",
+    "extras": [],
     "cloud": "none",
     "namespace": "wine-cultivars",
     "gitops": "none",
@@ -32,6 +33,7 @@ GIVEN = {
     "image_registry": "ghcr.io/acme",
     "serving": "seldon",
     "platform": "kubeflow",
+    "extras": ["katib", "notebooks"],
     "cloud": "eks",
     "namespace": "ml",
     "gitops": "flux",
@@ -66,7 +68,7 @@ def test_preset_chooses(preset: str, template: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("name", "value"), GIVEN.items())
-def test_given_detail_wins(preset: str, name: str, value: str | bool, template: Path, tmp_path: Path) -> None:
+def test_given_detail_wins(preset: str, name: str, value: Any, template: Path, tmp_path: Path) -> None:
     given = {name: value} | NEEDED.get(name, {})
     chosen = asked(template, tmp_path, preset=preset, **given)
     assert {name: chosen[name] for name in DETAILS} == CHOSEN[preset] | given
@@ -74,7 +76,7 @@ def test_given_detail_wins(preset: str, name: str, value: str | bool, template: 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("name", "value"), GIVEN.items())
-def test_given_detail_is_recorded(preset: str, name: str, value: str | bool, render: Render) -> None:
+def test_given_detail_is_recorded(preset: str, name: str, value: Any, render: Render) -> None:
     assert recorded(render(preset=preset, **{name: value} | NEEDED.get(name, {})))[name] == value
 
 

@@ -19,6 +19,7 @@ IDENTITY = ["What people call", "Names the repository", "The Python package", "O
 IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
 DETAILS = ["Where the project's image", "What runs the model server", "What runs on the cluster"]
 DETAILS += [
+    "What else of Kubeflow",
     "The Kubernetes namespaces",
     "Whether a controller on the cluster",
     "The service that checks",

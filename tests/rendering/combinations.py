@@ -44,7 +44,13 @@ def choices(name: str) -> list[Any]:
     if question["type"] == "bool":
         return [False, True]
     given = question.get("choices", TEXTS.get(name, []))
-    return list(given.values() if isinstance(given, dict) else given)
+    values = list(given.values() if isinstance(given, dict) else given)
+    return [(), tuple(values[::2]), tuple(values[1::2])] if question.get("multiselect") else values
+
+
+def parts(value: Any) -> tuple[Any, ...]:
+    """Return what a value is made of: itself, or what was chosen together."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 PRESETS: list[str] = choices("preset")
@@ -59,6 +65,8 @@ def defaults(preset: str) -> Answers:
         default = QUESTIONS[name]["default"]
         templated = isinstance(default, str) and "{{" in default and name not in TEXTS
         answers[name] = NativeEnvironment().from_string(default).render(answers) if templated else default
+        if QUESTIONS[name].get("multiselect"):
+            answers[name] = tuple(answers[name])
     # `repository_name` follows `project_name` by a filter of Copier's own.
     return answers | {name: values[0] for name, values in TEXTS.items()}
 
@@ -99,12 +107,17 @@ def identity(answers: Answers) -> str:
 
 def name_of(name: str, value: Any) -> str:
     """Return `option=value`, where a text stands as its place in TEXTS."""
-    return f"{name}={TEXTS[name].index(value)}" if name in TEXTS else f"{name}={str(value).lower()}"
+    return f"{name}={TEXTS[name].index(value)}" if name in TEXTS else f"{name}={shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a part of a name."""
+    return "+".join(str(part).lower() for part in parts(value))
 
 
 def short_identity(number: int, answers: Answers) -> str:
     """Return a name for answers to all options: `pair3`, and the options that decide on files."""
-    telling = [str(answers[name]).lower() for name in OPTIONS if "when" in QUESTIONS[name] and name not in TEXTS]
+    telling = [shown(answers[name]) for name in OPTIONS if "when" in QUESTIONS[name] and name not in TEXTS]
     return "-".join([f"pair{number}", answers["preset"], *telling])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults
+from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults, parts
 from .conftest import Rendered
 from .texts import lines_with, texts
 
@@ -26,6 +26,10 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("platform", "standalone"): r"20-istio|without a mesh|env/platform-agnostic\?",
     ("platform", "kubeflow"): r"(?i)knative|20-mesh|\bdex\b|user@example\.com|bcrypt",
     ("platform", "existing"): r"install the operator",
+    ("extras", "katib"): r"(?i)katib",
+    ("extras", "trainer"): r"Trainer|trainer/|jobset",
+    ("extras", "registry"): r"Model Registry|model-registry",
+    ("extras", "notebooks"): r"notebook-controller|kind: Notebook|notebook\.yaml|open-notebook",
     ("cloud", "eks"): r"(?i)\beks\b|\baws-load-balancer|ebs\.csi|s3fs>=",
     ("cloud", "gke"): r"(?i)\bgke\b|gcp-service-account|169\.254|gcsfs>=",
     ("cloud", "aks"): r"(?i)\baks\b|azure\.workload|azure-load-balancer|adlfs>=",
@@ -52,7 +56,9 @@ SILENT: set[tuple[str, Any]] = {
     ("telemetry", False),
     ("python_version", "3.11"),  # the oldest that is allowed, so every repository names it
 }
-VALUES = [(name, value) for name, values in OPTIONS.items() if name not in TEXTS for value in values]
+VALUES = [
+    (name, part) for name, values in OPTIONS.items() if name not in TEXTS for value in values for part in parts(value)
+]
 
 
 def test_every_value_has_its_sign() -> None:
@@ -62,13 +68,16 @@ def test_every_value_has_its_sign() -> None:
 @pytest.mark.parametrize("sign", sorted(set(SIGNS) - SILENT, key=str), ids="{0[0]}={0[1]}".format)
 def test_sign_tells_the_value(sign: tuple[str, Any], rendered: Rendered) -> None:
     name, value = sign
-    assert mentions(rendered(**defaults("standard") | {name: value} | NEEDED.get(sign, {})), sign) != []
+    given = next(given for given in OPTIONS[name] if value in parts(given))
+    assert mentions(rendered(**defaults("standard") | {name: given} | NEEDED.get(sign, {})), sign) != []
 
 
 def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> None:
     given = COMBINATIONS[combination]
     chosen = defaults(given["preset"]) | given
-    rejected = [sign for sign in SIGNS if sign not in SILENT and chosen[sign[0]] != sign[1]]
+    rejected = [sign for sign in SIGNS if sign not in SILENT and sign[1] not in parts(chosen[sign[0]])]
+    if chosen["platform"] == "kubeflow":
+        rejected = [sign for sign in rejected if sign[0] != "extras"]  # it has them all
     assert {f"{name}={value}": found for name, value in rejected if (found := mentions(project, (name, value)))} == {}
 
 
