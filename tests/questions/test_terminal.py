@@ -19,6 +19,7 @@ IDENTITY = ["What people call", "Names the repository", "The Python package", "O
 IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
 DETAILS = ["Where the project's image", "What runs the model server", "What runs on the cluster"]
 DETAILS += [
+    "The cloud that the cluster may run in",
     "The Kubernetes namespaces",
     "Whether a controller on the cluster",
     "The service that checks",
