@@ -20,6 +20,7 @@ IDENTITY += ["Where questions go", "Who may use", "The Python that the image"]
 DETAILS = ["Where the project's image", "What runs the model server", "What runs on the cluster"]
 DETAILS += [
     "What else of Kubeflow",
+    "The cloud that the cluster may run in",
     "The Kubernetes namespaces",
     "Whether a controller on the cluster",
     "The service that checks",
