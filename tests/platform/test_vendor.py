@@ -29,6 +29,22 @@ NAMED = {
     gcr.io/istio-release/pilot
     gcr.io/istio-release/proxyv2
     gcr.io/tfx-oss-public/ml_metadata_store_server
+    ghcr.io/kubeflow/katib/earlystopping-medianstop
+    ghcr.io/kubeflow/katib/enas-cnn-cifar10-cpu
+    ghcr.io/kubeflow/katib/file-metrics-collector
+    ghcr.io/kubeflow/katib/katib-controller
+    ghcr.io/kubeflow/katib/katib-db-manager
+    ghcr.io/kubeflow/katib/katib-ui
+    ghcr.io/kubeflow/katib/pytorch-mnist-cpu
+    ghcr.io/kubeflow/katib/suggestion-darts
+    ghcr.io/kubeflow/katib/suggestion-enas
+    ghcr.io/kubeflow/katib/suggestion-goptuna
+    ghcr.io/kubeflow/katib/suggestion-hyperband
+    ghcr.io/kubeflow/katib/suggestion-hyperopt
+    ghcr.io/kubeflow/katib/suggestion-optuna
+    ghcr.io/kubeflow/katib/suggestion-pbt
+    ghcr.io/kubeflow/katib/suggestion-skopt
+    ghcr.io/kubeflow/katib/tfevent-metrics-collector
     ghcr.io/kubeflow/kfp-api-server
     ghcr.io/kubeflow/kfp-driver
     ghcr.io/kubeflow/kfp-frontend
@@ -39,6 +55,15 @@ NAMED = {
     ghcr.io/kubeflow/kfp-scheduled-workflow-controller
     ghcr.io/kubeflow/kfp-viewer-crd-controller
     ghcr.io/kubeflow/kfp-visualization-server
+    ghcr.io/kubeflow/kubeflow/notebook-controller
+    ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-scipy
+    ghcr.io/kubeflow/model-registry/server
+    ghcr.io/kubeflow/trainer/dataset-initializer
+    ghcr.io/kubeflow/trainer/deepspeed-runtime
+    ghcr.io/kubeflow/trainer/mlx-runtime
+    ghcr.io/kubeflow/trainer/model-initializer
+    ghcr.io/kubeflow/trainer/torchtune-trainer
+    ghcr.io/kubeflow/trainer/trainer-controller-manager
     ghcr.io/mlflow/mlflow
     grafana/grafana
     kserve/agent
@@ -47,6 +72,7 @@ NAMED = {
     kserve/storage-initializer
     mysql
     postgres
+    pytorch/pytorch
     quay.io/argoproj/argoexec
     quay.io/argoproj/workflow-controller
     quay.io/brancz/kube-rbac-proxy
@@ -60,6 +86,7 @@ NAMED = {
     quay.io/prometheus/alertmanager
     quay.io/prometheus/prometheus
     registry.k8s.io/kube-state-metrics/kube-state-metrics
+    us-central1-docker.pkg.dev/k8s-staging-images/jobset/jobset
     """,
     "seldon": """
     docker.io/seldonio/seldon-core-operator
