@@ -60,6 +60,10 @@ def test_page_shows_what_the_commands_print(project: Project) -> None:
     assert repeated(project, session) == session
 
 
+def test_help_says_that_the_commands_commit(project: Project) -> None:
+    assert "Rollout, by a commit: " in project.make("help")
+
+
 def test_commit_says_that_it_must_be_pushed(project: Project) -> None:
     assert "once it is pushed" in project.make("canary", VERSION="2")
 
