@@ -35,6 +35,18 @@ def single_rows(environment: Environment) -> Iterator[None]:
     base.write_text(before)
 
 
+@pytest.fixture
+def delivered_elsewhere(environment: Environment) -> Iterator[str]:
+    """Have the cluster serve version 2, and the overlay still say 1; return what it should say."""
+    path, before = environment.manifests / "overlays/local/release/kustomization.yaml", environment.release
+    environment.appoint(2)
+    environment.project.make("deploy")
+    delivered = environment.release
+    path.write_text(before)
+    yield delivered
+    path.write_text(delivered)
+
+
 def test_deployed_version_answers_through_its_service(environment: Environment) -> None:
     assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
 
@@ -49,6 +61,11 @@ def test_status_names_version_and_pods(environment: Environment) -> None:
     printed = environment.project.make("status")
     assert "local is to serve version 1." in printed
     assert " ".join(printed.splitlines()[-1].split()).startswith("stable 1 1 of 1")
+
+
+def test_status_without_a_cluster_still_says_what_is_to_serve(environment: Environment) -> None:
+    printed = environment.project.fail("status", CONTEXT="kind-elsewhere")
+    assert "local is to serve version 1.\nError: The kubeconfig has no context 'kind-elsewhere'" in printed
 
 
 def test_page_shows_what_the_commands_print(environment: Environment) -> None:
@@ -107,15 +124,11 @@ def test_rollback_under_load_serves_the_version_of_before(environment: Environme
     assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
 
 
-def test_release_that_another_machine_delivered_is_taken_over(environment: Environment) -> None:
-    path, before = environment.manifests / "overlays/local/release/kustomization.yaml", environment.release
-    environment.appoint(2)
-    environment.project.make("deploy")
-    delivered = environment.release
-    path.write_text(before)
-
+def test_release_that_another_machine_delivered_is_taken_over(
+    environment: Environment, delivered_elsewhere: str
+) -> None:
     assert "was given version 2 last" in environment.project.make("status")
-    assert environment.release == delivered
+    assert environment.release == delivered_elsewhere
 
 
 def test_dry_run_of_a_rollback_makes_none(environment: Environment) -> None:
