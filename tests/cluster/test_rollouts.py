@@ -131,6 +131,14 @@ def test_release_that_another_machine_delivered_is_taken_over(
     assert environment.release == delivered_elsewhere
 
 
+@pytest.mark.usefixtures("delivered_elsewhere")
+def test_dry_run_goes_on_from_it_too_but_changes_no_file(environment: Environment) -> None:
+    before = environment.release
+    printed = environment.project.make("rollback", DRY_RUN="1")
+    assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
+    assert environment.release == before
+
+
 def test_dry_run_of_a_rollback_makes_none(environment: Environment) -> None:
     environment.appoint(2)
     environment.project.make("deploy")
