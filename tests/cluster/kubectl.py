@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.running import give_up
 
@@ -21,6 +21,15 @@ RESTRICTED: Object = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """What a `restricted` namespace asks of a container."""
+
+
+class Head(NamedTuple):
+    """An object's group, kind, namespace, which may be none, and name."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
@@ -73,6 +82,29 @@ def listed(kind: str, namespace: str, selector: str = "") -> list[Object]:
 def documents(built: str, kind: str) -> list[str]:
     """Return the YAML documents of a kind, unread: PyYAML needs seconds for CRDs, and does not take all of them."""
     return [document for document in re.split(r"(?m)^---\n", built) if f"\nkind: {kind}\n" in document]
+
+
+def heads(built: str) -> list[Head]:
+    """Return what tells the objects of YAML apart, unread, for the same reason."""
+    return [
+        Head(
+            _first(r"^apiVersion: (\S+)/\S+$", document),
+            _first(r"^kind: (\S+)$", document),
+            _of_metadata("namespace", document),
+            _of_metadata("name", document),
+        )
+        for document in re.split(r"(?m)^---\n", built)
+        if document.strip()
+    ]
+
+
+def _of_metadata(name: str, document: str) -> str:
+    return _first(rf"^metadata:\n(?:  .*\n)*?  {name}: \"?([^\s\"]+)", document)
+
+
+def _first(pattern: str, document: str) -> str:
+    found = re.search(pattern, document, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def as_list(items: Sequence[Mapping[str, Any]]) -> str:

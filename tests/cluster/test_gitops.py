@@ -1,22 +1,29 @@
-"""With GitOps, the project's commands commit the release and touch no cluster."""
+"""With GitOps, the project's commands and its CI commit the release and touch no cluster."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import Render
 from tests.local.projects import Project
 from tests.running import commit_all, run
 
+from .ci import checked_out, dispatched, started
 from .conftest import Deployable
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image whose project trains the models
 
 RELEASE = "deploy/serving/overlays/local/release/kustomization.yaml"
+STAGING = "deploy/serving/overlays/staging/release/kustomization.yaml"
+ANSWERS = {"gitops": "flux", "repository_url": "https://git.example.com/acme/wine-cultivars"}
 
 
 @pytest.fixture(scope="module")
 def made(deployable: Deployable) -> Project:
     """Return a project in Git, with a kubectl that no cluster answers."""
-    project = deployable(gitops="flux", repository_url="https://git.example.com/acme/wine-cultivars")
+    project = deployable(**ANSWERS)
     project.settings["KUBECONFIG"] = "/dev/null"
     commit_all(project.folder, "Generated")
     run("git", "config", "user.name", "Test", cwd=project.folder)
@@ -32,6 +39,13 @@ def project(made: Project) -> Project:
     return made
 
 
+@pytest.fixture
+def origin(project: Project, tmp_path: Path) -> Iterator[Path]:
+    """Return the bare repository that the project is a checkout of."""
+    with checked_out(project, tmp_path) as bare:
+        yield bare
+
+
 def test_canary_is_one_commit_of_the_release(project: Project) -> None:
     project.make("canary", VERSION="2")
     title = "Serve version 1, with version 2 as canary for 10 percent in local"
@@ -44,6 +58,10 @@ def test_canary_is_one_commit_of_the_release(project: Project) -> None:
 def test_page_shows_what_the_commands_print(project: Project) -> None:
     session = shown(project)
     assert repeated(project, session) == session
+
+
+def test_help_says_that_the_commands_commit(project: Project) -> None:
+    assert "Rollout, by a commit: " in project.make("help")
 
 
 def test_commit_says_that_it_must_be_pushed(project: Project) -> None:
@@ -70,6 +88,64 @@ def test_refused_commit_leaves_the_release_as_it_was(project: Project) -> None:
     finally:
         hook.unlink()
     assert (commits(project), status(project)) == (1, "")
+
+
+def test_version_that_mlflow_does_not_have_is_refused(project: Project) -> None:
+    assert "has no version 99; it has 2, 1." in project.fail("canary", VERSION="99")
+
+
+def test_github_opens_a_request_that_changes_the_release_alone(project: Project, origin: Path, tmp_path: Path) -> None:
+    printed = dispatched(project, tmp_path, "staging", "2")
+
+    assert "Committed: Serve version 2 in staging" in printed
+    assert proposed(origin) == "ann\nServe version 2 in staging\n\n" + STAGING
+    assert (tmp_path / "gh").read_text().splitlines() == [
+        "auth setup-git",
+        "pr create --base main --head release/staging-7 --title Serve version 2 in staging "
+        "--body It takes effect once it is merged.",
+    ]
+
+
+def test_gitlab_opens_a_request_that_changes_the_release_alone(project: Project, origin: Path, render: Render) -> None:
+    printed = started(project, render(ci="gitlab", **ANSWERS) / ".gitlab-ci.yml", origin, "staging", VERSION="2")
+
+    assert "Committed: Serve version 2 in staging" in printed
+    assert proposed(origin) == "ann\nServe version 2 in staging\n\n" + STAGING
+    assert (origin / "options").read_text() == "1 merge_request.create\n"
+
+
+def test_ci_ends_well_where_the_champion_serves_already(
+    project: Project, origin: Path, tmp_path: Path, render: Render
+) -> None:
+    said = "staging has version 1 already; there is nothing to commit."
+    assert said in dispatched(project, tmp_path, "staging")
+    assert said in started(project, render(ci="gitlab", **ANSWERS) / ".gitlab-ci.yml", origin, "staging")
+    assert (branches(origin), (tmp_path / "gh").exists()) == (["main"], False)
+
+
+@pytest.mark.parametrize("version", ["99", "$(touch astray)", "1; touch astray", "1 --dry-run"])
+def test_input_that_is_no_version_comes_to_nothing(
+    version: str, project: Project, origin: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match=r"no version 99|Invalid value for '--version'"):
+        dispatched(project, tmp_path, "staging", version)
+    assert (branches(origin), status(project)) == (["main"], "")
+
+
+def test_workflow_without_an_mlflow_says_what_to_set(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="MLFLOW_TRACKING_URI: is to be a variable of the repository"):
+        dispatched(project, tmp_path, "staging", address="")
+
+
+def branches(repository: Path) -> list[str]:
+    """Return the branches of a repository."""
+    return run("git", "branch", "--format=%(refname:short)", cwd=repository).split()
+
+
+def proposed(repository: Path) -> str:
+    """Return the author, the title and the files of all that the run's branch adds to `main`."""
+    commits = ("main..release/staging-7", "--format=%an%n%s", "--name-only")
+    return run("git", "log", *commits, cwd=repository).strip()
 
 
 def commits(project: Project) -> int:

@@ -19,7 +19,7 @@ from copier import run_copy
 
 from tests.running import give_up, run
 
-from .kubectl import Object, documents, get, kubectl, tried
+from .kubectl import Head, Object, documents, get, heads, kubectl, tried
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -34,15 +34,6 @@ ADDRESS = "https://git.example.com/acme/wine-cultivars"
 STRICT = ["apply", "--server-side", "--validate=strict"]
 AS_FLUX = ["--field-manager=kustomize-controller", "--force-conflicts"]
 AS_ARGO_CD = ["--field-manager=argocd-controller", "--force-conflicts"]
-
-
-class Named(NamedTuple):
-    """An object's group, kind, namespace, which may be none, and name."""
-
-    group: str
-    kind: str
-    namespace: str
-    name: str
 
 
 class Made(NamedTuple):
@@ -67,11 +58,9 @@ class Made(NamedTuple):
         """Those of the platform, by the names of their folders."""
         return [item for path, item in sorted(self.followed.items()) if path.startswith("deploy/platform/")]
 
-    def names(self, path: str) -> list[Named]:
-        """Return what a folder holds, by the heads of its objects, as the largest take long to read."""
-        text = built(self.project / path)
-        heads = re.findall(r"^apiVersion: (?:(.*)/)?.*\nkind: (.*)\nmetadata:\n((?: .*\n)*)", text, re.MULTILINE)
-        return [Named(group, kind, field("namespace", head), field("name", head)) for group, kind, head in heads]
+    def names(self, path: str) -> list[Head]:
+        """Return what a folder holds."""
+        return heads(built(self.project / path))
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +181,7 @@ def test_project_of_argo_cd_permits_what_is_applied_and_no_more(made: Made) -> N
     assert permitted["sourceRepos"] == [ADDRESS]
     places = {place["namespace"] for place in permitted["destinations"]}
     assert places == {found.namespace for found in objects if found.namespace}
-    outside = {Named(item["group"], item["kind"], "", item["name"]) for item in permitted["clusterResourceWhitelist"]}
+    outside = {Head(item["group"], item["kind"], "", item["name"]) for item in permitted["clusterResourceWhitelist"]}
     assert outside == {found for found in objects if not found.namespace}
 
 
@@ -259,9 +248,3 @@ def path_of(item: Object) -> str:
     """Return the folder that an object has the controller apply."""
     path: str = item["spec"].get("path") or item["spec"]["source"]["path"]
     return path
-
-
-def field(name: str, metadata: str) -> str:
-    """Return a field of an object's metadata, or nothing."""
-    found = re.search(rf"^  {name}: \"?([^\s\"]+)", metadata, re.MULTILINE)
-    return found[1] if found else ""

@@ -46,6 +46,15 @@ def single_rows(environment: Environment) -> Iterator[None]:
     base.write_text(before)
 
 
+@pytest.fixture
+def delivered_elsewhere(updated: Environment) -> Iterator[str]:
+    """Have the overlay not know yet that the cluster serves version 2; return what it is to say."""
+    path, delivered = updated.manifests / "overlays/local/release/kustomization.yaml", updated.release
+    path.write_text(delivered.replace("/2", "/1").replace("stable: '2'", "stable: '1'"))
+    yield delivered
+    path.write_text(delivered)
+
+
 def test_deployed_version_answers_through_its_service(environment: Environment) -> None:
     assert list(environment.client.ask(environment.service("stable")).answers) == ["1"]
 
@@ -60,6 +69,11 @@ def test_status_names_version_and_pods(environment: Environment) -> None:
     printed = environment.project.make("status")
     assert "local is to serve version 1." in printed
     assert " ".join(printed.splitlines()[-1].split()).startswith("stable 1 1 of 1")
+
+
+def test_status_without_a_cluster_still_says_what_is_to_serve(environment: Environment) -> None:
+    printed = environment.project.fail("status", CONTEXT="kind-elsewhere")
+    assert "local is to serve version 1.\nError: The kubeconfig has no context 'kind-elsewhere'" in printed
 
 
 def test_page_shows_what_the_commands_print(environment: Environment) -> None:
@@ -102,18 +116,19 @@ def test_update_under_load_loses_no_request_and_ends_with_the_new_version_alone(
     assert list(environment.client.ask(environment.service("stable")).answers) == ["2"]
 
 
-def test_release_that_another_machine_delivered_is_taken_over(updated: Environment) -> None:
-    path, delivered = updated.manifests / "overlays/local/release/kustomization.yaml", updated.release
-    path.write_text(delivered.replace("/2", "/1").replace("stable: '2'", "stable: '1'"))
-
+def test_release_that_another_machine_delivered_is_taken_over(updated: Environment, delivered_elsewhere: str) -> None:
     assert "was given version 2 last" in updated.project.make("status")
-    assert updated.release == delivered
+    assert updated.release == delivered_elsewhere
 
 
-def test_dry_run_of_a_rollback_makes_none(updated: Environment) -> None:
+@pytest.mark.usefixtures("delivered_elsewhere")
+def test_dry_run_of_a_rollback_goes_on_from_it_too_and_changes_nothing(updated: Environment) -> None:
+    release = updated.release
+
     printed = updated.project.make("rollback", DRY_RUN="1")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
+    assert updated.release == release
     assert updated.asked_for("stable") == "models:/wine-cultivars/2"
 
 

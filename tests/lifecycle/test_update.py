@@ -1,6 +1,5 @@
 """`copier update` brings a later template, or other answers, to a repository that its team has edited."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -65,27 +64,6 @@ def test_update_can_switch_an_answer(edited: Path) -> None:
 
     assert (edited / ".gitlab-ci.yml").exists()
     assert not (edited / ".github").exists()
-
-
-@pytest.mark.parametrize(("before", "after"), [(True, "argocd"), (False, "none")])
-def test_answer_from_before_controllers_had_names_keeps_its_meaning(
-    before: bool, after: str, later: Path, tmp_path: Path
-) -> None:
-    questions = later / "copier.yml"
-    text, times = re.subn(r"(?ms)^gitops:.*?^$", "gitops:\n  type: bool\n  default: false\n", questions.read_text())
-    assert times == 1
-    questions.write_text(text.replace("  - __pycache__\n", "  - __pycache__\n  - deploy/gitops\n"))
-    commit_all(later, "Be as before")
-    run("git", "tag", "1.0.0", cwd=later)
-    project = tmp_path / "project"
-    run_copy(str(later), project, data={"gitops": before}, vcs_ref="1.0.0", defaults=True, quiet=True)
-    commit_all(project, "First commit")
-
-    update(project, repository_url="https://git.example.com/acme/wine-cultivars")
-
-    assert recorded(project)["_commit"] == "999.1.0"
-    assert recorded(project).get("gitops", "none") == after
-    assert (project / "deploy/gitops").exists() == before
 
 
 @pytest.mark.parametrize("path", ["CHANGELOG.md", "deploy/serving/overlays/production/release/kustomization.yaml"])

@@ -31,12 +31,6 @@ def without_definitions(waves: dict[str, str]) -> str:
     return "---\n".join(document for document in documents if DEFINITION not in document)
 
 
-def names(*texts: str) -> set[tuple[str, str]]:
-    """Return kind and name of each object, by their heads, as the largest objects take long to read."""
-    heads = re.compile(r"^kind: (.*)\nmetadata:\n(?:  .*\n)*?  name: (.*)$", re.MULTILINE)
-    return {(kind, name) for text in texts for kind, name in heads.findall(text)}
-
-
 def objects(waves: dict[str, str]) -> list[Object]:
     """Return the objects of all waves but the definitions."""
     return list(yaml.safe_load_all(without_definitions(waves)))

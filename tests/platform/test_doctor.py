@@ -207,14 +207,7 @@ def test_existing_cluster_has_to_know_the_kinds_that_the_project_applies(standal
     kubectl("apply", "-f", "-", given=DEFINITION)
     kubectl("wait", "--for=condition=Established", "crd/things.doctor.example.com", "--timeout=30s")
     try:
-        said = subprocess.run(
-            [standalone / ".venv/bin/python", "-c", "from wine_cultivars.cli import main; main()", "doctor"],
-            cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project / "src"), "CONTEXT": context},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        ).stdout
+        said = borrowed(standalone, project, "doctor", CONTEXT=context).stdout
     finally:
         kubectl("delete", "-f", "-", given=DEFINITION)
     assert f"ok       cluster: {context}" in said
@@ -223,6 +216,26 @@ def test_existing_cluster_has_to_know_the_kinds_that_the_project_applies(standal
     assert "mend     doctor.example.com/v2: missing\n         install the operator that brings Thing\n" in said
     for api_version in ["serving.kserve.io/v1beta1", "gateway.networking.k8s.io/v1", "monitoring.coreos.com/v1"]:
         assert f" {api_version}: " in said
+
+
+@pytest.mark.parametrize("command", ["doctor", "platform", "status"])
+def test_existing_cluster_has_to_be_named(command: str, standalone: Path, render: Render) -> None:
+    require_cluster()  # which the kubeconfig has as its current one
+    done = borrowed(standalone, render(platform="existing"), command)
+    assert done.returncode == 1
+    assert "CONTEXT names no cluster; set it to a context of the kubeconfig, one of " in done.stdout + done.stderr
+
+
+def borrowed(standalone: Path, project: Path, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of a project in the environment of another one."""
+    return subprocess.run(
+        [standalone / ".venv/bin/python", "-c", "from wine_cultivars.cli import main; main()", command],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def mended(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -84,6 +84,8 @@ NAMED = {
     quay.io/prometheus-operator/prometheus-config-reloader
     quay.io/prometheus-operator/prometheus-operator
     quay.io/prometheus/alertmanager
+    quay.io/metallb/controller
+    quay.io/metallb/speaker
     quay.io/prometheus/prometheus
     registry.k8s.io/kube-state-metrics/kube-state-metrics
     us-central1-docker.pkg.dev/k8s-staging-images/jobset/jobset
@@ -96,7 +98,14 @@ NAMED = {
     seldonio/seldon-core-executor
     """,
 }
-"""Every image that the waves name, found by reading them."""
+"""Every image that the waves and the load balancer name, found by reading them."""
+ON_DEMAND = """
+    jaegertracing/jaeger
+    otel/opentelemetry-collector
+    prom/pushgateway
+    victoriametrics/victoria-logs
+"""
+"""Those of monitoring and telemetry."""
 ISTIO_HUB = {f"{REGISTRY}/istio-release": "gcr.io/istio-release"}
 KNOWN_REGISTRIES = re.compile(r"\b(?:docker|gcr|ghcr|quay|registry\.k8s)\.io/")
 START = "from wine_cultivars.cli import main; main()"
@@ -131,7 +140,12 @@ class Vendor:
         done = self.run("vendor", *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         folder = self.platform.project / "deploy/vendored"
-        return waves(folder), (folder / "images.txt").read_text().splitlines()
+        return waves(folder / "platform") | waves(folder), (folder / "images.txt").read_text().splitlines()
+
+    def rendered(self) -> dict[str, str]:
+        """Return what kustomize makes of the waves, and of what is applied beside them."""
+        beside = waves(self.platform.project / "deploy")
+        return self.platform.waves | {name: text for name, text in beside.items() if name != "namespace"}
 
 
 @pytest.fixture(scope="module")
@@ -159,20 +173,24 @@ def test_every_image_moves_to_the_registry_and_nothing_else_changes(
     moved, listed = vendor.vendor("--registry", REGISTRY)
 
     copies = dict(line.split() for line in listed)
-    assert {re.sub(r":[\w.-]+(@.*)?$", "", image) for image in copies.values()} == set(NAMED[serving].split())
+    assert {re.sub(r":[\w.-]+(@.*)?$", "", image) for image in copies.values()} == {
+        *NAMED[serving].split(),
+        *ON_DEMAND.split(),
+    }
     assert len(copies) == len(listed), "two images would have one name"
     assert [image for image in images(objects(moved)) if not image.startswith(f"{REGISTRY}/")] == []
     assert KNOWN_REGISTRIES.findall(without_definitions(moved)) == []
     back = {copy: image.partition("@")[0] for copy, image in copies.items()} | ISTIO_HUB
-    assert {name: replaced(text, back) for name, text in moved.items()} == vendor.platform.waves
+    assert {name: replaced(text, back) for name, text in moved.items()} == vendor.rendered()
 
 
 def test_without_a_registry_nothing_changes(seldon: Vendor) -> None:
     written, listed = seldon.vendor()
 
-    assert written == seldon.platform.waves
+    assert written == seldon.rendered()
+    assert {"monitoring", "telemetry"} < set(written)
     assert listed == sorted(listed)
-    assert [image for image in listed if " " in image or image not in written[SERVING]] == []
+    assert [image for image in listed if " " in image or image not in "".join(written.values())] == []
 
 
 def test_what_is_no_registry_is_refused(seldon: Vendor) -> None:
@@ -184,15 +202,27 @@ def test_what_is_no_registry_is_refused(seldon: Vendor) -> None:
 def test_platform_is_the_folder_that_the_setting_names(seldon: Vendor) -> None:
     require_cluster()
     seldon.vendor()
-    folder = seldon.platform.project / "deploy/vendored"
+    folder = seldon.platform.project / "deploy/vendored/platform"
     (folder / SERVING).rename(folder / "61-vendored")
     settings = cluster_settings() | NO_NETWORK
 
-    planned = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/vendored")
+    planned = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/vendored/platform")
     astray = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/cluster")
 
     assert planned.stdout.startswith("61-vendored: "), planned.stderr
     assert "PLATFORM_FOLDER=deploy/cluster has no waves" in astray.stderr
+
+
+def test_load_balancer_is_the_one_beside_the_platform(kserve: Vendor, tmp_path: Path) -> None:
+    require_cluster()
+    docker = tmp_path / "docker"
+    docker.write_text("""#!/bin/sh\necho '[{"IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]}}]'\n""")
+    docker.chmod(0o755)
+    settings = cluster_settings() | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+
+    astray = kserve.run("load-balancer", **settings, PLATFORM_FOLDER="astray/platform")
+
+    assert "astray/load-balancer" in astray.stderr
 
 
 def test_images_are_copied_to_where_the_list_says(render: Render, tmp_path: Path) -> None:

@@ -66,10 +66,14 @@ def test_relative_links_lead_somewhere(project: Path) -> None:
 
 
 def test_each_pin_appears_once(project: Path) -> None:
-    found = Counter(
-        "".join(groups) for path, text in texts(project).items() for groups in PINS.findall(text) if path != "uv.lock"
-    )
+    found = Counter(image or digest for action, image, digest in pins(project) if not action)
     assert [pin for pin, times in found.items() if times > 1] == []
+
+
+def test_each_action_has_one_version(project: Path) -> None:
+    # Several workflows may use it: Dependabot bumps it in all at once.
+    versions = {action for action, _, _ in pins(project) if action}
+    assert len({action.partition("@")[0] for action in versions}) == len(versions)
 
 
 @pytest.mark.parametrize("text", ["uses: a/b@" + "0" * 40, "image: ghcr.io/a/b:1.2", "FROM python:3.12-slim"])
@@ -101,6 +105,11 @@ def targets(project: Path) -> list[str]:
 def open_targets(project: Path) -> list[str]:
     """Return how the targets of patterns begin, such as `open-`."""
     return re.findall(r"^([a-z][a-z-]*-)%:", makefiles(project), re.MULTILINE)
+
+
+def pins(project: Path) -> list[tuple[str, str, str]]:
+    """Return each mention of an action, an image or a digest."""
+    return [found for path, text in texts(project).items() if path != "uv.lock" for found in PINS.findall(text)]
 
 
 def makefiles(project: Path) -> str:

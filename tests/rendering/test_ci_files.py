@@ -11,25 +11,27 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .combinations import COMBINATIONS, OPTIONS
+from .combinations import COMBINATIONS, NEEDED, OPTIONS, Answers
 from .conftest import Rendered
 from .texts import texts
 
 # Every combination with a file of its own for CI; the texts in a workflow depend on no other option.
-GITHUB = [{"ci": "github", "python_version": version} for version in OPTIONS["python_version"]]
-GITLAB = [{"ci": "gitlab", "python_version": version} for version in OPTIONS["python_version"]]
+PROPOSING = {"gitops": "flux", **NEEDED["gitops", "flux"]}
+VARIANTS: list[Answers] = [*({"python_version": version} for version in OPTIONS["python_version"]), PROPOSING]
+GITHUB = [{"ci": "github"} | answers for answers in VARIANTS]
+GITLAB = [{"ci": "gitlab"} | answers for answers in VARIANTS]
 BUILT = Path(__file__).parents[2] / "build" / "bin"
 
 
-@pytest.fixture(params=GITHUB, ids=lambda answers: answers["python_version"])
+@pytest.fixture(params=GITHUB, ids=lambda answers: answers.get("python_version", "proposing"))
 def on_github(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
-    """Return a repository for GitHub with each Python in turn."""
+    """Return a repository for GitHub with each Python in turn, and one whose CI proposes releases."""
     return rendered(**request.param)
 
 
-@pytest.fixture(params=GITLAB, ids=lambda answers: answers["python_version"])
+@pytest.fixture(params=GITLAB, ids=lambda answers: answers.get("python_version", "proposing"))
 def on_gitlab(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
-    """Return a repository for GitLab with each Python in turn."""
+    """Return a repository for GitLab with each Python in turn, and one whose CI proposes releases."""
     return rendered(**request.param)
 
 
@@ -98,7 +100,7 @@ def test_actions_are_pinned_by_commit(on_github: Path) -> None:
 
 def test_image_of_gitlab_jobs_is_pinned_by_tag(on_gitlab: Path) -> None:
     jobs = yaml.safe_load((on_gitlab / ".gitlab-ci.yml").read_text()).values()
-    images = [job["image"] for job in jobs if isinstance(job, dict) and "image" in job]
+    images = [job["image"] for job in jobs if "image" in job]
     assert images
     assert [image for image in images if not re.search(r":[\w.-]*\d[\w.-]*$", image)] == []
 
@@ -121,6 +123,20 @@ def test_both_services_call_the_same_targets(rendered: Rendered) -> None:
 def test_ci_calls_the_target(ci: str, target: str, rendered: Rendered) -> None:
     written = [text for path, text in texts(rendered(ci=ci)).items() if path.startswith((".github/", ".gitlab-ci"))]
     assert target in called("\n".join(written))
+
+
+def test_no_shell_line_holds_what_github_fills_in(on_github: Path) -> None:
+    jobs = [job for path in workflows(on_github) for job in yaml.safe_load(path.read_text())["jobs"].values()]
+    commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert commands
+    assert [command for command in commands if "${{" in command] == []
+
+
+@pytest.mark.parametrize("answers", [{"gitops": "none"}, {"serving": "none"}], ids=["no controller", "no server"])
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_ci_proposes_no_release_where_no_controller_serves(ci: str, answers: Answers, rendered: Rendered) -> None:
+    written = texts(rendered(**{"ci": ci} | PROPOSING | answers))
+    assert [path for path, text in written.items() if path.startswith((".git",)) and "deploy --env" in text] == []
 
 
 def test_code_owner_is_the_author(combination: str, project: Path) -> None:

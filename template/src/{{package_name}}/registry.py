@@ -76,6 +76,14 @@ class Registry:
             raise RegistryError(f"{self.name} has no champion yet; `make run` trains and promotes one.")
         return version
 
+    def known(self, version: int) -> int:
+        """Return a version's number.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        return int(self._version(version).version)
+
     def load(self, version: int) -> "Pipeline":
         """Return the fitted model of a version."""
         import mlflow.sklearn  # slow to import, and needed here alone

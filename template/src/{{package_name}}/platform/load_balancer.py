@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import ClusterError
 from .waves import Manifest, Wave
 
-FOLDER = Path("deploy/load-balancer")
+FOLDER = "load-balancer"
+"""Beside the platform's."""
 COUNT = 50
 """How many addresses there are to give away."""
 POOL = """\
@@ -55,6 +56,6 @@ def last_of(subnets: list[str]) -> str:
     )
 
 
-def wave(addresses: str) -> Wave:
-    """Return the manifests of MetalLB, with a pool of addresses."""
-    return Wave(FOLDER, (Manifest(POOL.format(addresses=addresses)),))
+def wave(platform: Path, addresses: str) -> Wave:
+    """Return the manifests of MetalLB, from beside the platform's folder, with a pool of addresses."""
+    return Wave(platform.parent / FOLDER, (Manifest(POOL.format(addresses=addresses)),))

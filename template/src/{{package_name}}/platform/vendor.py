@@ -1,4 +1,4 @@
-"""Writes the platform as kustomize makes it, for a cluster that reaches no other network than its registry's."""
+"""Writes what runs others' images as kustomize makes it, for a cluster that reaches no network but its registry's."""
 
 import re
 import shutil
@@ -6,9 +6,11 @@ from pathlib import Path
 
 from ..errors import ClusterError
 from ..kubectl import run
-from .waves import waves
+from .waves import FOLDER, waves
 
-VENDORED = Path("deploy/vendored")
+DEPLOY = Path("deploy")
+VENDORED = DEPLOY / "vendored"
+PLATFORM = VENDORED / FOLDER.relative_to(DEPLOY)
 IMAGES = VENDORED / "images.txt"
 MANIFESTS = "manifests.yaml"
 KUSTOMIZATION = f"""\
@@ -33,7 +35,7 @@ HOST = re.compile(r"^[^/]*[.:][^/]*/")
 
 
 def vendor(registry: str) -> list[str]:
-    """Write the waves to a folder of their own, and the list of their images.
+    """Write the waves, and what is applied beside them, to a folder like `deploy`, and the list of their images.
 
     Args:
         registry: where the cluster is to find the images, such as `registry.example.internal/mirror`, or nothing.
@@ -42,17 +44,20 @@ def vendor(registry: str) -> list[str]:
         The list: images, or with a registry what each is called there, and where it comes from.
 
     Raises:
-        ClusterError: a wave cannot be rendered, or that is no registry.
+        ClusterError: a folder cannot be rendered, or that is no registry.
     """
     if registry and not REGISTRY.fullmatch(registry):
         raise ClusterError(
             f"{registry!r} is no registry. Give its host and path without https://, such as registry.example/mirror."
         )
-    built = {wave.name: run("kustomize", str(wave.folder)) for wave in waves()}
+    built = {wave.folder: run("kustomize", str(wave.folder)) for wave in waves()}
+    for file in sorted(DEPLOY.glob("*/kustomization.yaml")):
+        if IMAGE.search(text := run("kustomize", str(file.parent))):
+            built[file.parent] = text
     listed = sorted({_listed(image, registry) for text in built.values() for image in IMAGE.findall(text)})
     shutil.rmtree(VENDORED, ignore_errors=True)
-    for name, text in built.items():
-        folder = VENDORED / name
+    for source, text in built.items():
+        folder = VENDORED / source.relative_to(DEPLOY)
         folder.mkdir(parents=True)
         (folder / "kustomization.yaml").write_text(KUSTOMIZATION)
         (folder / MANIFESTS).write_text(_moved(text, registry) if registry else text)

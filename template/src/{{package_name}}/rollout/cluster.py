@@ -84,6 +84,11 @@ class Cluster:
         return self._kubectl.forwarded(resource, self.namespace)
 
 
+def cluster_of(settings: "Settings", overlay: Path) -> Cluster:
+    """Return the namespace that a kustomize overlay deploys to."""
+    return Cluster(settings, namespace_of(render(overlay)))
+
+
 def unready_deployment(found: Object, container: Object) -> str:
     """Return what a Deployment still waits for, or nothing when all its pods run `container` and are available."""
     if not found:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 
 from ..settings import Settings
+from .cluster import cluster_of
 from .record import adopt
 from .release import OVERLAYS, Overlay
 from .rollout import Rollout
@@ -21,5 +22,6 @@ def deploy(settings: Settings, environment: str, version: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(MANIFESTS, f"{folder}/{MANIFESTS}")
         with contextlib.chdir(folder):
-            adopt(settings, Overlay(environment))
+            overlay = Overlay(environment)
+            adopt(cluster_of(settings, overlay.folder), overlay)
             Rollout(settings, environment).deploy(version)

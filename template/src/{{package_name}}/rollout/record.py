@@ -2,15 +2,13 @@
 
 import typer
 
-from ..settings import Settings
-from .cluster import Cluster, namespace_of, render
+from .cluster import Cluster
 from .release import FILE, RECORD, Overlay
 
 
-def adopt(settings: Settings, overlay: Overlay) -> None:
+def adopt(cluster: Cluster, overlay: Overlay) -> None:
     """Have the overlay hold the release that the cluster was given last, be it by another machine or by a pipeline."""
-    cluster = Cluster(settings, namespace_of(render(overlay.folder)))
     record = cluster.get(f"configmap/{RECORD}")
     if record and record["data"][FILE] != overlay.path.read_text():
         overlay.path.write_text(record["data"][FILE])
-        typer.echo(f"{cluster} was given {overlay.read()} last; {overlay.path} now says so too.")
+        typer.echo(f"{cluster} was given {overlay.read()} last, and not what {overlay.path} said.")

@@ -5,14 +5,12 @@ from collections import Counter
 from rich.table import Table
 
 from ..kubectl import Object
-from ..settings import Settings
-from .cluster import Cluster, namespace_of, render
+from .cluster import Cluster
 from .release import Overlay
 
 
-def pods_by_version(settings: Settings, overlay: Overlay) -> Table:
+def pods_by_version(cluster: Cluster, overlay: Overlay) -> Table:
     """Return a table of the model server's pods, by variant, version and image."""
-    cluster = Cluster(settings, namespace_of(render(overlay.folder)))
     found = cluster.list("pod", f"app.kubernetes.io/name={overlay.read().name}")
     pods = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
     groups = Counter(_group(pod) for pod in pods)
