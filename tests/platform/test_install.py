@@ -63,7 +63,7 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
 def test_platform_comes_up_at_the_first_try_and_goes_without_a_trace(project: Project) -> None:
     before = names("namespaces,crd")
     project.make("vendor")  # once, as kustomize takes longer than the cluster; the other test goes without
-    project.settings["PLATFORM_FOLDER"] = "deploy/vendored"
+    project.settings["PLATFORM_FOLDER"] = "deploy/vendored/platform"
     project.make("platform-remove YES=1")  # what is not there is not missed
     assert "has no MLflow with a login for the project; `make platform`" in project.fail("deploy")
 
