@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,17 @@ def pairwise() -> list[Answers]:
     """Return few sets of answers in which every two values of two options meet."""
     options = OrderedDict([("preset", PRESETS), *OPTIONS.items()])
     rows = AllPairs(list(options.values()), filter_func=lambda row: possible(dict(zip(options, row, strict=False))))
-    return [dict(zip(options, values, strict=True)) for values in rows]
+    found = [dict(zip(options, values, strict=True)) for values in rows]
+    # AllPairs ends at the first row that it cannot do better with, which may be too early where it has a filter.
+    return found + [next(row | pair for row in found if possible(row | pair)) for pair in missing(found)]
+
+
+def missing(rows: list[Answers]) -> list[Answers]:
+    """Return the pairs of values that could meet and do not."""
+    values = {"preset": PRESETS} | OPTIONS
+    met = {(one, row[one], two, row[two]) for row in rows for one, two in combinations(values, 2)}
+    wanted = [(one, x, two, y) for one, two in combinations(values, 2) for x in values[one] for y in values[two]]
+    return [{one: x, two: y} for one, x, two, y in wanted if possible({one: x, two: y}) and (one, x, two, y) not in met]
 
 
 def identity(answers: Answers) -> str:
@@ -121,7 +132,7 @@ def short_identity(number: int, answers: Answers) -> str:
     return "-".join([f"pair{number}", answers["preset"], *telling])
 
 
-def combinations() -> dict[str, Answers]:
+def covered() -> dict[str, Answers]:
     """Return all sets of answers by name; of those that say the same, the first."""
     named = {identity(answers): answers for answers in presets() + single_changes()}
     named |= {short_identity(number, answers): answers for number, answers in enumerate(pairwise(), 1)}
@@ -134,4 +145,4 @@ def combinations() -> dict[str, Answers]:
     return {name: named[name] for name in distinct.values()}
 
 
-COMBINATIONS = combinations()
+COMBINATIONS = covered()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from .combinations import COMBINATIONS, OPTIONS, PRESETS, defaults, pairwise, possible
+from .combinations import COMBINATIONS, PRESETS, defaults, missing, pairwise
 from .conftest import Rendered
 from .texts import files, lines_with, texts
 
@@ -20,19 +20,7 @@ MONITORING = ("deploy/monitoring/",)
 
 
 def test_cover_has_every_pair() -> None:
-    names = ["preset", *OPTIONS]
-    values = {"preset": PRESETS} | OPTIONS
-    met = {(one, repr(a[one]), two, repr(a[two])) for a in pairwise() for one in names for two in names}
-    missing = [
-        (one, x, two, y)
-        for one in names
-        for two in names
-        if one < two
-        for x in values[one]
-        for y in values[two]
-        if possible({one: x, two: y}) and (one, repr(x), two, repr(y)) not in met
-    ]
-    assert missing == []
+    assert missing(pairwise()) == []
 
 
 def test_defaults_are_those_of_copier(rendered: Rendered) -> None:
