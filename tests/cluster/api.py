@@ -11,6 +11,8 @@ from http import HTTPStatus
 from .kubectl import Object
 
 TIMEOUT_SECONDS = 30
+UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS}
+"""How it answers for a kind that it does not know, or has only just come to know."""
 
 
 class Api:
@@ -21,7 +23,7 @@ class Api:
         self._address = address
 
     def items(self, path: str) -> list[Object]:
-        """Return the objects at a path, or none where the API server does not know their kind."""
+        """Return the objects at a path, or none where the API server does not know their kind yet."""
         items: list[Object] = self._ask("GET", path).get("items", [])
         return items
 
@@ -40,7 +42,7 @@ class Api:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 found: Object = json.load(answer)
         except urllib.error.HTTPError as error:
-            if error.code != HTTPStatus.NOT_FOUND:
+            if error.code not in UNKNOWN:
                 raise RuntimeError(f"{method} {path}: {error.read().decode()}") from error
             return {}
         return found
