@@ -7,7 +7,8 @@ PYTHON ?= python3
 READY := .venv/ready
 
 # The first changes all of a cluster, so the tests that use one run before; the others take as long, and use none.
-LAST := tests/platform/test_install.py tests/local/test_frameworks.py $(wildcard tests/local/test_model_server*.py)
+BESIDE := demo docs frameworks model_server model_server_life
+LAST := tests/platform/test_install.py $(BESIDE:%=tests/local/test_%.py)
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
