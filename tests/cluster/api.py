@@ -2,14 +2,16 @@
 
 import json
 import subprocess
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
 from .kubectl import Object
 
+POLL_SECONDS = 0.5
 TIMEOUT_SECONDS = 30
 UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS}
 """How it answers for a kind that it does not know, or has only just come to know."""
@@ -49,8 +51,33 @@ class Api:
 
 
 @contextmanager
-def api() -> Iterator[Api]:
-    """Give the API server while the body runs."""
+def repeating(work: Callable[[Api], None]) -> Iterator[None]:
+    """Have work be done twice a second while the body runs, and raise what went wrong with it."""
+    ended = threading.Event()
+    errors: list[Exception] = []
+
+    def repeat() -> None:
+        try:
+            with _proxy() as server:
+                while not ended.wait(POLL_SECONDS):
+                    work(server)
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if errors:
+            raise errors[0]
+
+
+@contextmanager
+def _proxy() -> Iterator[Api]:
     command = ["kubectl", "proxy", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
         assert proxy.stdout

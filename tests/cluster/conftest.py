@@ -13,6 +13,7 @@ from tests.local.images import load_on_node
 from tests.local.projects import Project
 from tests.running import give_up
 
+from .api import repeating
 from .environments import Environment, rows
 from .kserve import KServe
 from .kubectl import cluster_settings, documents, kubectl, listed, own_namespace, require_cluster
@@ -91,14 +92,14 @@ def loaded_image(node: None, serving_image: str) -> str:
 @pytest.fixture(scope="session")
 def kserve(start: Start) -> Iterator[Environment]:
     """Return an environment that KServe serves."""
-    with start("kserve") as environment, KServe(environment.namespace):
+    with start("kserve") as environment, repeating(KServe(environment.namespace).reconcile):
         yield environment
 
 
 @pytest.fixture(scope="session")
 def seldon(start: Start) -> Iterator[Environment]:
     """Return an environment that Seldon serves."""
-    with start("seldon") as environment, Seldon(environment.namespace):
+    with start("seldon") as environment, repeating(Seldon(environment.namespace).reconcile):
         yield environment
 
 

@@ -1,22 +1,17 @@
-"""What the stand-ins for the operators share: a thread that brings about what the objects of one namespace ask for.
+"""What the stand-ins for the operators share: they bring about what the objects of one namespace ask for.
 
 The node that the tests run on has no operators. The stand-ins make the same Deployments, Services and autoscalers as
 the real ones (each says by which source), so the pods, their rollouts and their traffic are real.
 """
 
-import threading
 from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
 
-from .api import Api, api
+from .api import Api
 from .kubectl import Object, as_list, kubectl
-
-POLL_SECONDS = 0.5
 
 
 class Operator(ABC):
-    """Looks at one namespace again and again while the body of its `with` runs."""
+    """Looks after one namespace."""
 
     group: str
     """The API group of what it looks after, and its version."""
@@ -26,21 +21,6 @@ class Operator(ABC):
         """Watch over a namespace."""
         self.namespace = namespace
         self._applied: dict[str, str] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._error: Exception | None = None
-
-    def __enter__(self) -> Self:
-        """Start to work."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End, and raise what went wrong meanwhile."""
-        self._ended.set()
-        self._thread.join()
-        if self._error:
-            raise self._error
 
     @abstractmethod
     def children(self, owner: Object) -> list[Object]:
@@ -54,16 +34,8 @@ class Operator(ABC):
     def superfluous(self, owner: Object, deployments: dict[str, Object]) -> list[str]:
         """Return what the operator deletes, as `kind/name`."""
 
-    def _run(self) -> None:
-        try:
-            with api() as server:
-                while not self._ended.wait(POLL_SECONDS):
-                    self._reconcile(server)
-        except Exception as error:
-            self._error = error
-            raise
-
-    def _reconcile(self, server: Api) -> None:
+    def reconcile(self, server: Api) -> None:
+        """Bring about what the objects ask for now, and report on it."""
         found = server.items(f"/apis/apps/v1/namespaces/{self.namespace}/deployments")
         deployments = {deployment["metadata"]["name"]: deployment for deployment in found}
         path = f"/apis/{self.group}/namespaces/{self.namespace}/{self.kind}s"

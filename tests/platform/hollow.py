@@ -1,10 +1,9 @@
 """Plays the kubelet and the operators for a platform whose images are not here: pods are ready without running."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.cluster.api import Api, api
+from tests.cluster.api import Api, repeating
 from tests.cluster.kubectl import Object, as_list, kubectl
 
 NAMESPACES = [
@@ -24,7 +23,6 @@ NAMESPACES = [
 NAME = "hollow-pods"
 NOBODY = "nobody"
 """The scheduler of hollow pods: there is none of that name."""
-PAUSE_SECONDS = 0.5
 POLICY: Object = {
     "apiVersion": "admissionregistration.k8s.io/v1",
     "kind": "MutatingAdmissionPolicy",
@@ -65,14 +63,10 @@ def hollow_pods(namespaces: Sequence[str] = NAMESPACES) -> Iterator[None]:
     """Keep the pods of these namespaces from every node, and have them be ready, while the body runs."""
     policies = as_list([POLICY, _binding(namespaces)])
     kubectl("apply", "--server-side", "-f", "-", given=policies)
-    ended = threading.Event()
-    playing = threading.Thread(target=_play, args=(ended,))
-    playing.start()
     try:
-        yield
+        with repeating(_play):
+            yield
     finally:
-        ended.set()
-        playing.join()
         kubectl("delete", "-f", "-", given=policies)
 
 
@@ -86,17 +80,15 @@ def _binding(namespaces: Sequence[str]) -> Object:
     }
 
 
-def _play(ended: threading.Event) -> None:
-    with api() as server:
-        while not ended.wait(PAUSE_SECONDS):
-            for pod in server.items(PODS.format("") + "?fieldSelector=status.phase=Pending"):
-                if pod["spec"]["schedulerName"] == NOBODY:
-                    _set_status(server, PODS, pod, _pod_status(pod))
-            for path in OPERATED:
-                for found in server.items(path.format("")):
-                    status = _available(found)
-                    if found.get("status", {}).get("conditions") != status["conditions"]:
-                        _set_status(server, path, found, status)
+def _play(server: Api) -> None:
+    for pod in server.items(PODS.format("") + "?fieldSelector=status.phase=Pending"):
+        if pod["spec"]["schedulerName"] == NOBODY:
+            _set_status(server, PODS, pod, _pod_status(pod))
+    for path in OPERATED:
+        for found in server.items(path.format("")):
+            status = _available(found)
+            if found.get("status", {}).get("conditions") != status["conditions"]:
+                _set_status(server, path, found, status)
 
 
 def _set_status(server: Api, path: str, found: Object, status: Object) -> None:
