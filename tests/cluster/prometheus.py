@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.local.data_servers import free_port
+from tests.local.data_servers import free_port, wait_until_up
 from tests.local.images import docker, load_on_node
-from tests.local.promql import Prometheus, wait_until_up
+from tests.local.promql import Prometheus
 from tests.running import give_up
 
 from .kubectl import Object, as_list, kubectl

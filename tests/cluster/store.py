@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.local.data_servers import free_port
-from tests.local.projects import Project, wait_for
+from tests.local.data_servers import free_port, wait_until_up
+from tests.local.projects import Project
 from tests.running import run
 
 
@@ -36,7 +36,7 @@ def mlflow_server(project: Project, folder: Path) -> Iterator[str]:
         ) as server,
     ):
         try:
-            wait_for(f"http://{host}/health", server)
+            wait_until_up(f"http://{host}/health", server)
             yield f"http://{host}"
         finally:
             os.killpg(server.pid, signal.SIGTERM)

@@ -11,7 +11,8 @@ from secrets import token_urlsafe
 import pytest
 from copier import run_copy
 
-from tests.local.projects import Project, wait_for
+from tests.local.data_servers import wait_until_up
+from tests.local.projects import Project
 from tests.running import run
 
 from .kubectl import cluster_settings, kubectl
@@ -88,7 +89,7 @@ def login_before(opened: "subprocess.Popen[str]") -> tuple[str, str]:
     kill("statefulset/postgres")
     kill("deployment/mlflow")
     wait_for_line(opened, "connection to mlflow has ended; it is opened again")
-    wait_for(f"{ADDRESS}/health", opened)
+    wait_until_up(f"{ADDRESS}/health", opened)
     return before
 
 

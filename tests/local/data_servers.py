@@ -11,12 +11,14 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import pytest
@@ -36,6 +38,7 @@ CREATE USER wine@'{HOST}' IDENTIFIED BY '{SECRET}';
 GRANT ALL ON wines.* TO wine@'{HOST}';
 """
 
+PORTS = range(10_000, 30_000)  # below those that systems give to outgoing connections, and below NodePorts
 SECONDS_TO_START = 240  # the first start downloads the server
 DEBIAN_FOLDERS = [*map(str, Path("/usr/lib/postgresql").glob("*/bin")), "/usr/sbin"]
 
@@ -175,14 +178,16 @@ def mysql_server() -> Iterator[Source]:
 
 
 def free_port() -> str:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return str(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nothing listens on, and that no connection is given for its own end."""
+    while True:
+        port = SystemRandom().choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return str(port)
 
 
 @contextmanager
-def running(command: list[str], ready: str, **options: Any) -> Iterator[None]:
+def running(command: list[str], ready: str, **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server until the block ends, from the moment that its log says it is ready."""
     with tempfile.TemporaryFile("w+") as log:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
@@ -190,9 +195,22 @@ def running(command: list[str], ready: str, **options: Any) -> Iterator[None]:
         server = subprocess.Popen(command, env=environment, start_new_session=True, **streams, **options)
         try:
             _wait(server, log, ready)
-            yield
+            yield server
         finally:
             _stop(server)
+
+
+def wait_until_up(url: str, process: "subprocess.Popen[Any]") -> None:
+    """Return once `url` answers."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while True:
+        assert process.poll() is None, f"{process.args!r} ended"
+        assert time.monotonic() < deadline, f"{url} did not answer in {SECONDS_TO_START} s"
+        try:
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
+                return
+        except OSError:
+            time.sleep(0.1)
 
 
 def _wait(server: "subprocess.Popen[bytes]", log: Any, ready: str) -> None:

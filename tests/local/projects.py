@@ -3,8 +3,6 @@
 import os
 import signal
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,10 +12,9 @@ from typing import Any
 
 from copier import run_copy
 
-from tests.local.data_servers import free_port
+from tests.local.data_servers import free_port, wait_until_up
 from tests.running import ROOT, run
 
-START_SECONDS = 120
 INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")
 LAST_SET_UP: dict[str, Path] = {}
 """The libraries of the project that was set up last, by its Python."""
@@ -73,7 +70,7 @@ class Project:
         environment = self.environment | {"SERVE_PORT": port}
         with subprocess.Popen(["make", "serve"], cwd=self.folder, env=environment, start_new_session=True) as server:
             try:
-                wait_for(f"{address}/v2/health/ready", server)
+                wait_until_up(f"{address}/v2/health/ready", server)
                 yield address
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
@@ -96,16 +93,3 @@ def lend_byte_code(lender: Path, libraries: Path) -> None:
             link.parent.mkdir(exist_ok=True)
             with suppress(FileExistsError):
                 link.hardlink_to(path)
-
-
-def wait_for(url: str, server: "subprocess.Popen[Any]") -> None:
-    """Return once `url` answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer in {START_SECONDS} s")

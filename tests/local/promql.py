@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tests.local.data_servers import HOST, free_port
+from tests.local.data_servers import HOST, free_port, wait_until_up
 from tests.running import give_up
 
 SECONDS = 60
@@ -110,19 +110,6 @@ def pushgateway() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def wait_until_up(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Return once `url` answers."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        assert process.poll() is None, f"{process.args!r} ended"
-        assert time.monotonic() < deadline, f"{url} did not answer in {SECONDS} s"
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own server
-                return
-        except OSError:
-            time.sleep(0.1)
 
 
 def expressions_of_rules(project: Path) -> dict[str, str]:

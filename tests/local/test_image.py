@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.data_servers import free_port
+from tests.local.data_servers import free_port, wait_until_up
 from tests.local.images import docker, in_image, inspect, make_image
-from tests.local.projects import Project, wait_for
+from tests.local.projects import Project
 from tests.local.test_frameworks import SAMPLE
 
 pytestmark = pytest.mark.xdist_group("image")
@@ -98,7 +98,7 @@ def serving(image: str, folder: Path) -> Iterator[tuple[str, str]]:
     command = ["docker", "run", "--name", name, "--network=host", *RESTRICTED, *settings, image]
     with subprocess.Popen(command) as container:
         try:
-            wait_for(f"http://127.0.0.1:{port}/v2/health/ready", container)
+            wait_until_up(f"http://127.0.0.1:{port}/v2/health/ready", container)
             yield f"http://127.0.0.1:{port}", name
         finally:
             docker("rm", "--force", name)

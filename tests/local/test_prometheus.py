@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from tests.local.data_servers import HOST, free_port, s3_server
+from tests.local.data_servers import HOST, free_port, s3_server, wait_until_up
 from tests.local.model_servers import MODEL, NAME, SECONDS_TO_START, Server, python, serving, starting
 from tests.local.projects import Project
 from tests.local.promql import (
@@ -28,7 +28,6 @@ from tests.local.promql import (
     expressions_of_dashboard,
     expressions_of_rules,
     pushgateway,
-    wait_until_up,
     watching,
 )
 from tests.running import run
