@@ -123,16 +123,29 @@ def test_uvx_may_bring_copier(alone: Path, template: Path, output: Path, path: C
     assert (output / "wine-cultivars/Makefile").is_file()
 
 
-@pytest.mark.parametrize("begun", [".", "Makefile"], ids=["before writing", "while writing"])
-def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Path) -> None:
-    session = pexpect.spawn(str(PROGRAM), [str(template), "--no-input"], cwd=str(output), encoding="utf-8")
-    wait_for((output / "wine-cultivars" / begun).exists)
+@pytest.mark.parametrize("begun", ["scratch/*/answers.yml", "output/*/Makefile"], ids=["checking", "writing"])
+def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    session = pexpect.spawn(
+        str(PROGRAM), [str(template), "--no-input"], cwd=str(output), env=os.environ | {"TMPDIR": str(scratch)}
+    )
+    wait_for(lambda: any(tmp_path.glob(begun)))
     session.sendcontrol("c")
     session.expect(pexpect.EOF)
     session.close()
 
     assert (session.exitstatus, session.signalstatus) != (0, None)
     wait_for(lambda: list(output.iterdir()) == [])
+
+
+def test_relative_template_that_is_not_found_again(template: Path, output: Path) -> None:
+    arguments = [template.name, "--no-input", "--output-dir", str(output)]
+    done = start(*arguments, cwd=template.parent, env=os.environ | {"PWD": "/"})
+
+    assert done.returncode == 1
+    assert "name the template by its absolute path" in message(done.stderr)
+    assert list(output.iterdir()) == []
 
 
 def message(printed: str) -> str:
