@@ -29,7 +29,7 @@ def cookiecutter_json() -> str:
         for name, question in yaml.safe_load((ROOT / "copier.yml").read_text()).items()
         if not name.startswith("_") and question.get("when") is not False
     }
-    content = {name: answer(name, question) for name, question in questions.items()}
+    content: dict[str, Any] = {name: answer(name, question) for name, question in questions.items()}
     content["__folder"] = FOLDER
     content["__prompts__"] = {name: prompt(question) for name, question in questions.items()}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

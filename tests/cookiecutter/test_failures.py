@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -85,15 +84,19 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """Return a function from programs to an environment whose PATH has them, git, and no other."""
+    """Return a function from programs to an environment whose PATH has those of all that could bring Copier."""
 
     def build(*programs: str) -> dict[str, str]:
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        (folder / "git").symlink_to(str(shutil.which("git")))
+        own = tmp_path / "bin"
+        own.mkdir()
         for name in programs:
-            (folder / name).symlink_to(Path(sys.executable).with_name(name))
-        return os.environ | {"PATH": str(folder)}
+            (own / name).symlink_to(Path(sys.executable).with_name(name))
+        others = [
+            folder
+            for folder in os.environ["PATH"].split(os.pathsep)
+            if not any(Path(folder, name).exists() for name in ("copier", "uv", "uvx"))
+        ]
+        return os.environ | {"PATH": os.pathsep.join([str(own), *others])}
 
     return build
 

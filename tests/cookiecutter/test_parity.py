@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
@@ -13,14 +12,14 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from tests.conftest import Render
-from tests.rendering.combinations import PRESETS, QUESTIONS, pairwise
+from tests.rendering.combinations import PRESETS, QUESTIONS, Answers, pairwise
 from tests.running import ROOT, run
 
 from .conftest import configure
 from .runs import PROGRAM, bake, differing, recorded, start
 
 DETAILS = [name for name, question in QUESTIONS.items() if "when" in question]
-CUSTOM = {
+CUSTOM: Answers = {
     "preset": "custom",
     "serving": "seldon",
     "extras": ("katib", "notebooks"),
@@ -56,7 +55,7 @@ def test_presets_are_those_of_copier(preset: str, template: Path, render: Render
 
 
 @pytest.mark.parametrize("answers", pairwise(), ids=lambda answers: answers["preset"])
-def test_pairs_are_those_of_copier(answers: dict[str, Any], template: Path, render: Render, output: Path) -> None:
+def test_pairs_are_those_of_copier(answers: Answers, template: Path, render: Render, output: Path) -> None:
     # To Cookiecutter, an empty answer is none.
     said = {name: value for name, value in answers.items() if value not in ("", ())}
 
