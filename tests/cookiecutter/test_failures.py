@@ -29,7 +29,7 @@ REFUSED = {
     "monitoring=maybe": "'maybe' is no answer to monitoring; write yes or no",
 }
 NO_COPIER = "There is no Copier, which writes the repository; install it"
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.mark.parametrize("answer", REFUSED)
@@ -130,9 +130,8 @@ def test_uvx_may_bring_copier(alone: Path, template: Path, output: Path, path: C
 def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    session = pexpect.spawn(
-        str(PROGRAM), [str(template), "--no-input"], cwd=str(output), env=os.environ | {"TMPDIR": str(scratch)}
-    )
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    session = pexpect.spawn(str(PROGRAM), [str(template), "--no-input"], cwd=str(output), env=environment)
     wait_for(lambda: any(tmp_path.glob(begun)))
     session.sendcontrol("c")
     session.expect(pexpect.EOF)

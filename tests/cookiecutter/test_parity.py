@@ -1,6 +1,7 @@
 """Cookiecutter asks what Copier asks, and the same answers become the same bytes."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -71,28 +72,30 @@ def test_folder_is_named_after_the_repository(template: Path, output: Path) -> N
 
 
 def test_terminal_asks_every_question(template: Path, render: Render, output: Path) -> None:
-    session = pexpect.spawn(str(PROGRAM), [str(template)], cwd=str(output), encoding="utf-8", dimensions=(50, 2000))
-    for question in QUESTIONS.values():
-        session.expect_exact(question["help"].split(". ")[0])
-        session.send("\r")
-    session.expect("is ready")
-    session.expect(pexpect.EOF)
+    answer_in_terminal(template, output)
 
     assert differing(output / "wine-cultivars", render()) == []
 
 
 def test_terminal_takes_a_number_for_a_choice(template: Path, output: Path) -> None:
-    session = pexpect.spawn(str(PROGRAM), [str(template)], cwd=str(output), encoding="utf-8", dimensions=(50, 2000))
-    answers = {"preset": "2", "serving": "3", "extras": "katib, notebooks", "monitoring": "y"}
-    for name, question in QUESTIONS.items():
-        session.expect_exact(question["help"].split(". ")[0])
-        session.send(answers.get(name, "") + "\r")
-    session.expect("is ready")
-    session.expect(pexpect.EOF)
+    answer_in_terminal(template, output, preset="2", serving="3", extras="katib, notebooks", monitoring="y")
 
     made = recorded(output / "wine-cultivars")
     chosen = {"preset": "minimal", "serving": "seldon", "extras": ["katib", "notebooks"], "monitoring": True}
     assert {name: made[name] for name in chosen} == chosen
+
+
+def answer_in_terminal(template: Path, output: Path, **answers: str) -> None:
+    """Type some answers, and press Enter for the others."""
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "2000"}  # so wide that no question is wrapped
+    session = pexpect.spawn(
+        str(PROGRAM), [str(template)], cwd=str(output), env=environment, encoding="utf-8", timeout=120
+    )
+    for name, question in QUESTIONS.items():
+        session.expect_exact(question["help"])
+        session.send(answers.get(name, "") + "\r")
+    session.expect("is ready")
+    session.expect(pexpect.EOF)
 
 
 def test_replay_writes_the_same_again(template: Path, tmp_path: Path, output: Path) -> None:
