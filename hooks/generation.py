@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,15 @@ def check(context: Context) -> None:
     """End with a message and write nothing, if Copier would refuse an answer."""
     if any(Path.cwd().iterdir()):
         raise failure(f"{Path.cwd()} holds files; choose a new folder, or update a repository with `copier update`.")
-    run_copier(context, "--pretend", "--exclude", "*")
+    with removed_at_interrupt():
+        run_copier(context, "--pretend", "--exclude", "*")
 
 
 def write(context: Context) -> None:
     """Write the repository into the current folder."""
-    run_copier(context)
-    record_source(context)
+    with removed_at_interrupt():
+        run_copier(context)
+        record_source(context)
     print(f"{Path.cwd()} is ready. Go on there with `git init -b main`, `make setup` and `make run`, or its README.")
 
 
@@ -44,11 +48,7 @@ def run_copier(context: Context, *options: str) -> None:
         data.write_text(yaml.safe_dump(answers(context)), encoding="utf-8")
         given = ["--defaults", "--overwrite", "--quiet", "--vcs-ref", "HEAD", "--data-file", str(data)]
         command = [*copier(), "copy", *given, *options, str(TEMPLATE), str(Path.cwd())]
-        try:
-            done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", check=False)
-        except KeyboardInterrupt:  # it stops Cookiecutter too, which then removes nothing
-            remove_folder()
-            sys.exit(130)
+        done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         # A refusal ends a traceback.
         raise failure(done.stderr.rpartition("Error: ")[2].strip() or f"Copier ended with status {done.returncode}.")
@@ -132,11 +132,16 @@ def origin() -> str:
     return subprocess.run(command, cwd=TEMPLATE, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
 
-def remove_folder() -> None:
-    """Remove the current folder, which was empty before."""
-    folder = Path.cwd()
-    os.chdir(folder.parent)
-    shutil.rmtree(folder)
+@contextmanager
+def removed_at_interrupt() -> Iterator[None]:
+    """Remove the current folder, which was empty, at Ctrl-C: that stops Cookiecutter too, before it can."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder = Path.cwd()
+        os.chdir(folder.parent)
+        shutil.rmtree(folder)
+        sys.exit(130)
 
 
 def failure(message: str) -> SystemExit:
