@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-serving pictures lock clean
+.PHONY: help demo test lint format questions bench bench-serving pictures lock clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -28,6 +28,9 @@ lint: $(READY) ## Check style and types of the template's own code
 format: $(READY) ## Mend style
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+questions: $(READY) ## Bring cookiecutter.json up to date with copier.yml
+	.venv/bin/python scripts/cookiecutter_json.py cookiecutter.json
 
 bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py
