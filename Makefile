@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format questions bench bench-serving pictures lock clean
+.PHONY: help demo test lint format questions bench bench-serving pictures lock release clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -43,6 +43,10 @@ pictures: $(READY) ## Draw docs/pictures anew; needs prometheus
 
 lock: $(READY) ## Bring requirements.lock up to date
 	.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --universal --upgrade -o requirements.lock
+
+release: $(READY) lint ## Tag a release: make release VERSION=1.2.0; DRY_RUN=1 shows it
+	@test -n "$(VERSION)" || { echo "Which version? Try: make release VERSION=1.2.0"; exit 2; }
+	@.venv/bin/python scripts/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 clean: ## Remove what the other targets made
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache

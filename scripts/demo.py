@@ -53,7 +53,7 @@ def main() -> int:
     console.print(f"\nAll done in {time.monotonic() - began:.0f} s, and the server is stopped. The project is yours:\n")
     for line in ["cd build/demo", "make            # what it can do", "make serve      # and `make predict` beside it"]:
         console.print(f"  {line}", markup=False)
-    console.print("\nFor a project of your own: .venv/bin/copier copy . ../my-project")
+    console.print(f"\nFor a project of your own: {ROOT}/.venv/bin/copier copy {ROOT} my-project")
     return 0
 
 

@@ -1,77 +1,279 @@
-"""`copier update` brings a later template, or other answers, to a repository that its team has edited."""
+"""`make update` brings a later release, or other answers, to a repository that its team edited, and loses nothing."""
 
+import json
+import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from copier import run_copy, run_update
 
-from tests.running import commit_all, run
+from tests.running import run
 
-EDIT = '\n\ndef our_own() -> str:\n    """Return what the team added."""\n    return "kept"\n'
-NEWER = "# A line of a later template.\n"
+from .conftest import Fresh, Generate
+from .releases import CHANGED, MAJOR, MINOR, MOVED, REMOVED, STAND_INS, TEAMS_OWN, UNDER_TEST
+from .repositories import Repository, append, insert_beside, remark
+
+PRESETS = ["minimal", "standard", "full"]
+STEPS = [*((release, UNDER_TEST) for release in STAND_INS), (UNDER_TEST, MINOR), (UNDER_TEST, MAJOR)]
+"""From which release to which."""
+
+MARKS = ("<<<<<<<", "=======", ">>>>>>>")
+
+ADDRESS = "https://git.example.com/ml/wine-cultivars"
+SWITCHES: dict[str, tuple[str, dict[str, Any]]] = {
+    "to Seldon": ("standard", {"serving": "seldon"}),
+    "to GitLab": ("standard", {"ci": "gitlab"}),
+    "to monitoring, on a cloud": ("standard", {"monitoring": True, "cloud": "eks"}),
+    "to a controller": ("standard", {"gitops": "argocd", "repository_url": ADDRESS}),
+    "to more of Kubeflow": ("standard", {"extras": ["katib", "notebooks"]}),
+    "to all of Kubeflow": ("full", {"platform": "kubeflow"}),
+    "up": ("minimal", {"preset": "full"}),
+    "down": ("full", {"preset": "minimal"}),
+}
 
 
 @pytest.fixture
-def later(template: Path, tmp_path: Path) -> Path:
-    """Return a template with a release after the one under test, which adds a line to the Makefile."""
-    clone = tmp_path / "template"
-    run("git", "clone", "--quiet", str(template), str(clone), cwd=tmp_path)
-    makefile = clone / "template/Makefile.jinja"
-    makefile.write_text(NEWER + makefile.read_text())
-    commit_all(clone, "Add a line")
-    run("git", "tag", "999.1.0", cwd=clone)
-    return clone
+def script(template: Path) -> Path:
+    """Return the script of the release under test: the commits that play earlier ones have none."""
+    return template / "template/scripts/update"
 
 
-@pytest.fixture
-def edited(later: Path, tmp_path: Path) -> Path:
-    """Return a repository made by the release under test, with an edit of its team."""
-    project = tmp_path / "project"
-    run_copy(str(later), project, vcs_ref="999.0.0", defaults=True, quiet=True)
-    training = project / "src/wine_cultivars/training.py"
-    training.write_text(training.read_text() + EDIT)
-    commit_all(project, "First commit")
-    return project
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("before", "after"), STEPS)
+def test_untouched_repository_becomes_a_fresh_copy(
+    before: str, after: str, preset: str, repository: Generate, fresh: Fresh, script: Path
+) -> None:
+    project = repository(before, preset=preset)
+    expected = fresh(after, project.answers)
+
+    done = project.update("--vcs-ref", after, script=script)
+
+    assert done.returncode == 0, done.stderr
+    assert project.files() == expected
+    assert project.git("branch", "--show-current").strip() == f"update-{after}"
+    assert project.git("status", "--porcelain") == ""
 
 
-def recorded(project: Path) -> dict[str, Any]:
-    """Return the answers that the next update will find."""
-    answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    return answers
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_other_answers_give_a_fresh_copy(switch: str, repository: Generate, fresh: Fresh) -> None:
+    preset, answers = SWITCHES[switch]
+    project = repository(UNDER_TEST, preset=preset)
+    expected = fresh(UNDER_TEST, project.answers, **answers)
+
+    done = project.update("--vcs-ref", UNDER_TEST, *(option(name, value) for name, value in answers.items()))
+
+    assert done.returncode == 0, done.stderr
+    assert project.files() == expected
 
 
-def update(project: Path, **answers: Any) -> None:
-    run_update(project, data=answers, defaults=True, overwrite=True, quiet=True)
+@pytest.mark.parametrize("before", STAND_INS)
+def test_no_line_is_lost_from_any_file(before: str, repository: Generate, script: Path) -> None:
+    project = repository(before, preset="full")
+    for number, path in enumerate(sorted(set(project.files()) - {".copier-answers.yml"})):
+        append(project, path, number)
+    project.commit()
+    written = project.team_lines()
+
+    done = project.update("--vcs-ref", UNDER_TEST, script=script)
+
+    assert [line for line in written if line not in project.lines()] == []
+    assert (done.returncode == 0) == (project.conflicts() == {})
+    assert [path for path in project.conflicts() if path not in done.stderr] == []
 
 
-def test_update_brings_the_later_template(edited: Path) -> None:
-    update(edited)
+def test_edits_apart_from_changes_are_merged(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="full")
+    for number, path in enumerate([*CHANGED, *MOVED]):
+        append(project, path, number)
+    project.commit()
+    written = project.team_lines()
 
-    assert (edited / "Makefile").read_text().startswith(NEWER)
-    assert recorded(edited)["_commit"] == "999.1.0"
+    done = project.update()
+
+    files = {path: content.decode() for path, content in project.files().items()}
+    assert done.returncode == 0, done.stderr
+    assert [line for line in written if line not in project.lines()] == []
+    assert [path for path, (_, after) in CHANGED.items() if (after in files[path]) == (path in TEAMS_OWN)] == []
+    assert [old for old, new in MOVED.items() if old in files or "Ours" not in files[new]] == []
+    assert REMOVED not in files
+    for check in (["check"], ["format", "--check"]):
+        run(str(Path(sys.executable).with_name("ruff")), *check, cwd=project.folder)
 
 
-def test_update_keeps_the_edit(edited: Path) -> None:
-    update(edited)
+def test_what_the_team_moved_or_deleted_stays_so(repository: Generate) -> None:
+    project = repository(UNDER_TEST)
+    deleted = ["docs/overview.md", ".env.example", "docs/model.md"]  # as it was, changed and moved by the template
+    project.git("rm", "--quiet", *deleted)
+    project.git("mv", "docs/data.md", "docs/our-data.md")
+    project.commit()
 
-    assert (edited / "src/wine_cultivars/training.py").read_text().endswith(EDIT)
+    done = project.update()
+
+    files = project.files()
+    assert done.returncode == 0, done.stderr
+    assert [path for path in [*deleted, MOVED["docs/model.md"], "docs/data.md"] if path in files] == []
+    assert CHANGED["docs/data.md"][1] in files["docs/our-data.md"].decode()
 
 
-def test_update_can_switch_an_answer(edited: Path) -> None:
-    update(edited, ci="gitlab")
+def test_conflicts_are_listed_and_lose_nothing(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="full")
+    for number, (path, (line, _)) in enumerate(CHANGED.items()):
+        insert_beside(project, path, line, number)
+    append(project, REMOVED, len(CHANGED))
+    project.git("mv", "docs/model.md", "docs/our-model.md")
+    project.commit()
+    written = project.team_lines()
 
-    assert (edited / ".gitlab-ci.yml").exists()
-    assert not (edited / ".github").exists()
+    done = project.update()
+
+    files = {path: content.decode() for path, content in project.files().items()}
+    shared = set(CHANGED) - TEAMS_OWN
+    assert done.returncode != 0
+    moved = {"docs/model.md": "DD", "docs/our-model.md": "AU", MOVED["docs/model.md"]: "UA"}
+    expected = dict.fromkeys(shared, "UU") | {REMOVED: "UD"} | moved
+    assert project.conflicts() == expected
+    assert [path for path, kind in expected.items() if f"{kind} {path}" not in done.stderr] == []
+    assert [line for line in written if line not in project.lines()] == []
+    assert [path for path in shared if CHANGED[path][1] not in files[path]] == []
 
 
-@pytest.mark.parametrize("path", ["CHANGELOG.md", "deploy/serving/overlays/production/release/kustomization.yaml"])
-def test_files_of_the_team_are_left_alone(path: str, edited: Path) -> None:
-    file = edited / path
-    file.write_text("# Ours\n")
-    commit_all(edited, "Write a file of our own")
+def test_conflict_can_be_resolved_or_given_up(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    insert_beside(project, "README.md", CHANGED["README.md"][0], 1)
+    project.commit()
+    before = project.files()
 
-    update(edited)
+    assert project.update().returncode != 0
+    assert "README.md" in project.make("lint").stdout
+    project.git("cherry-pick", "--abort")
+    project.git("switch", "--quiet", "-")
+    project.git("branch", "--quiet", "-D", f"update-{MAJOR}")
+    assert project.files() == before
 
-    assert file.read_text() == "# Ours\n"
+    assert project.update().returncode != 0
+    readme = project.folder / "README.md"
+    readme.write_text("\n".join(line for line in readme.read_text().splitlines() if line[:7] not in MARKS))
+    project.git("add", "README.md")
+    project.git("-c", "core.editor=true", "cherry-pick", "--continue")
+    assert remark("README.md", 1) in project.lines()
+    assert project.make("lint").returncode == 0
+    assert project.answers["_commit"] == MAJOR
+
+
+def test_news_are_shown_and_kept_in_the_commit(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+
+    done = project.update()
+
+    message = project.git("log", "-1", "--format=%B")
+    assert message.startswith(f"Follow the template from {UNDER_TEST} to {MAJOR}\n\n{MAJOR}\n\n- Files have moved.")
+    assert f"\n{MINOR}\n\n- Who pays is asked." in message
+    assert f"\n{UNDER_TEST}\n" not in message
+    assert message.strip() in done.stdout
+
+
+def test_folder_of_a_larger_repository_is_updated(repository: Generate, fresh: Fresh) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    expected = fresh(MAJOR, project.answers)
+    inside = project.folder / "models/wine"
+    inside.mkdir(parents=True)
+    for path in project.git("ls-tree", "--name-only", "HEAD").split():
+        project.git("mv", path, "models/wine")
+    (project.folder / "README.md").write_text("# All models\n")
+    project.commit()
+
+    done = Repository(inside).update()
+
+    assert done.returncode == 0, done.stderr
+    assert Repository(inside).files() == expected
+    assert (project.folder / "README.md").read_text() == "# All models\n"
+
+
+def test_uncommitted_work_is_left_alone(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    (project.folder / "new.txt").write_text("mine\n")
+
+    done = project.update()
+
+    assert done.returncode != 0
+    assert done.stderr.startswith("Error: not all is committed")
+    assert project.git("branch", "--format=%(refname:short)").split() == ["main"]
+
+
+def test_file_that_git_ignores_is_not_overwritten(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    with (project.folder / ".gitignore").open("a") as ignored:
+        ignored.write("CHANGELOG.md\n")
+    project.commit()
+    (project.folder / "CHANGELOG.md").write_text("mine\n")
+
+    done = project.update("--vcs-ref", UNDER_TEST, "--data=preset=standard")
+
+    assert "move it away, then try again: CHANGELOG.md" in done.stderr
+    assert (project.folder / "CHANGELOG.md").read_text() == "mine\n"
+    assert project.git("branch", "--show-current") == "main\n"
+
+
+def test_older_release_is_refused(repository: Generate) -> None:
+    project = repository(MINOR, preset="minimal")
+    before = project.files()
+
+    done = project.update("--vcs-ref", UNDER_TEST)
+
+    assert f"Error: the template's release {UNDER_TEST} is older than {MINOR}" in done.stderr
+    assert project.files() == before
+
+
+def test_newest_release_needs_no_update(repository: Generate) -> None:
+    project = repository(MAJOR, preset="minimal")
+
+    done = project.update()
+
+    assert done.returncode == 0
+    assert f"There is nothing to update: the template writes nothing else in {MAJOR}." in done.stdout
+    assert project.git("branch", "--format=%(refname:short)").split() == ["main"]
+
+
+@pytest.mark.parametrize(("release", "behind"), [(MINOR, True), (MAJOR, False)])
+def test_update_check_fails_where_a_release_is_newer(release: str, behind: bool, repository: Generate) -> None:
+    project = repository(release, preset="minimal")
+
+    done = project.make("update-check")
+
+    assert (done.returncode != 0) == behind
+    assert ("The template has a newer release: make update brings it." in done.stdout) == behind
+
+
+def test_update_check_fails_without_that_sentence_where_copier_fails(repository: Generate) -> None:
+    done = repository(MINOR, preset="minimal").make("update-check", COPIER="sh -c 'exit 2'")
+
+    assert done.returncode != 0
+    assert "newer release" not in done.stdout
+
+
+def test_recorded_answers_outlive_new_defaults(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="full")
+
+    project.update()
+
+    assert project.answers["python_version"] == "3.12"  # recorded
+    assert not (project.folder / "deploy/telemetry").exists()  # not recorded, as the preset answered it
+
+
+def test_script_and_copier_leave_the_same_files_to_the_team(template: Path) -> None:
+    skipped = yaml.safe_load((template / "copier.yml").read_text())["_skip_if_exists"]
+    (named,) = re.findall(r"^team=\((.*?)\)", (template / "template/scripts/update").read_text(), re.MULTILINE)
+    assert shlex.split(named) == skipped
+
+
+def test_update_runs_the_copier_that_the_tests_run(template: Path) -> None:
+    (named,) = re.findall(r"copier@([\d.]+)", (template / "template/Makefile.jinja").read_text())
+    assert f"\ncopier=={named} " in (template / "requirements.lock").read_text()
+
+
+def option(name: str, value: Any) -> str:
+    """Return an answer as an option of Copier's, without a blank."""
+    return f"--data={name}={json.dumps(value, separators=(',', ':')) if not isinstance(value, str) else value}"

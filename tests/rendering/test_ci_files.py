@@ -50,9 +50,19 @@ def test_gitlab_file_is_valid(on_gitlab: Path) -> None:
     check(tool("check-jsonschema"), *schema, on_gitlab / ".gitlab-ci.yml")
 
 
+@pytest.mark.parametrize("platform", ["standalone", "none"])
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_renovate_file_is_valid(ci: str, rendered: Rendered) -> None:
-    check(tool("check-jsonschema"), "--builtin-schema", "vendor.renovate", rendered(ci=ci) / "renovate.json")
+def test_renovate_file_is_valid(ci: str, platform: str, rendered: Rendered) -> None:
+    file = rendered(ci=ci, platform=platform) / "renovate.json"
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.renovate", file)
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_renovate_leaves_new_major_versions_of_the_template_to_people(ci: str, rendered: Rendered) -> None:
+    rules = json.loads((rendered(ci=ci, platform="none") / "renovate.json").read_text())["packageRules"]
+    (rule,) = [rule for rule in rules if rule.get("matchManagers") == ["copier"]]
+    assert rule["matchUpdateTypes"] == ["major"]
+    assert rule["dependencyDashboardApproval"] is True
 
 
 def test_renovate_and_dependabot_share_the_work(rendered: Rendered) -> None:
@@ -60,7 +70,7 @@ def test_renovate_and_dependabot_share_the_work(rendered: Rendered) -> None:
     dependabot = yaml.safe_load((project / ".github/dependabot.yml").read_text())["updates"]
     renovate = json.loads((project / "renovate.json").read_text())["enabledManagers"]
     assert {update["package-ecosystem"] for update in dependabot} == {"docker", "github-actions", "uv"}
-    assert set(renovate) == {"kustomize", "kubernetes", "mise"}
+    assert set(renovate) == {"copier", "kustomize", "kubernetes", "mise"}
 
 
 def test_renovate_can_read_every_image_of_the_cluster(rendered: Rendered) -> None:
