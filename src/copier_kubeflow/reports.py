@@ -12,20 +12,23 @@ from math import floor
 
 from jinja2 import Environment
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .repositories import Report
 
+FIGURES: dict[str, JustifyMethod] = {"Behind": "right", "Same": "right", "Updated": "left", "CI": "left"}
+
 
 def table(reports: Sequence[Report]) -> RenderableType:
     """Return a table that fits 80 columns, and after it a sentence for each repository that was not read."""
-    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    rows.add_column("Repository", overflow="fold", ratio=2)
-    for heading in ("Version", "Behind", "Same", "Updated", "CI"):
-        rows.add_column(heading, justify="right" if heading in ("Behind", "Same") else "left", overflow="fold")
-    rows.add_column("Differs", overflow="fold", ratio=1)
+    rows = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    rows.add_column("Repository", overflow="fold")
+    rows.add_column("Version", overflow="fold")
+    for heading, justify in FIGURES.items():
+        rows.add_column(heading, justify=justify, no_wrap=True)
+    rows.add_column("Differs", overflow="fold")
     for report in reports:
         if not report.error:
             figures = (str(report.behind), percent(report), report.updated, report.ci or "-")
@@ -33,7 +36,8 @@ def table(reports: Sequence[Report]) -> RenderableType:
             rows.add_row(*map(_plain, (report.repository, report.version, *figures, differing)))
     broken = [_plain(f"{report.repository}: {report.error}") for report in reports if report.error]
     parts: list[RenderableType] = [rows] if len(broken) < len(reports) else []
-    return Group(*parts, *([Text("Not read:"), *broken, Text()] if broken else []), Text(summary(reports)))
+    unread = [Text("\nNot read:"), *broken] if broken else []
+    return Group(*parts, *unread, Text(f"\n{summary(reports)}"))
 
 
 def summary(reports: Sequence[Report]) -> str:
@@ -41,7 +45,8 @@ def summary(reports: Sequence[Report]) -> str:
     known = [report for report in reports if not report.error]
     late = sum(bool(report.behind) for report in known)
     unread = len(reports) - len(known)
-    return f"{len(reports)} repositories: {len(known) - late} up to date, {late} behind, {unread} not read."
+    noun = "repository" if len(reports) == 1 else "repositories"
+    return f"{len(reports)} {noun}: {len(known) - late} up to date, {late} behind, {unread} not read."
 
 
 def percent(report: Report) -> str:

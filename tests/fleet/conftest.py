@@ -59,7 +59,7 @@ def command(cache: Path, tmp_path: Path) -> Command:
         unwanted = {"GITHUB_TOKEN", "GITLAB_TOKEN", "COLUMNS"}
         env = {key: value for key, value in os.environ.items() if key not in unwanted}
         return subprocess.run(
-            [sys.executable, "-m", "copier_kubeflow", name, *map(str, arguments), "--cache", str(cache)],
+            [sys.executable, "-m", "copier_kubeflow", name, "--cache", str(cache), *map(str, arguments)],
             cwd=tmp_path,
             env=env | {"PYTHONPATH": str(ROOT / "src")} | environment,
             text=True,

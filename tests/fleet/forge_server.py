@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from secrets import token_hex
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.running import run
 
-TOKEN = "the-token-of-the-tests"  # noqa: S105  the server's own
+TOKEN = token_hex()
 GITHUB_LOGIN = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 GITLAB_LOGIN = b64encode(f"oauth2:{TOKEN}".encode()).decode()
 Answer = tuple[int, dict[str, str], object]

@@ -202,7 +202,7 @@ def test_table_fits_80_columns_and_says_all_without_colour(
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in done.stdout
     assert "999.0.0  " in done.stdout
-    assert "It has no commit yet" in done.stdout
+    assert "It has no commit yet; commit its files." in " ".join(done.stdout.split())
     assert lines[-1] == "3 repositories: 1 up to date, 1 behind, 1 not read."
 
 
