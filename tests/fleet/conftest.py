@@ -12,6 +12,8 @@ from copier import run_copy
 
 from tests.running import ROOT, commit_all, run
 
+COMMAND = ("-m", "copier_kubeflow")
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Generate = Callable[..., Path]
 
@@ -56,15 +58,20 @@ def command(cache: Path, tmp_path: Path) -> Command:
     """Return a function that runs `copier-kubeflow` and returns its exit code and what it printed."""
 
     def execute(name: str, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-        unwanted = {"GITHUB_TOKEN", "GITLAB_TOKEN", "COLUMNS"}
-        env = {key: value for key, value in os.environ.items() if key not in unwanted}
         return subprocess.run(
-            [sys.executable, "-m", "copier_kubeflow", name, "--cache", str(cache), *map(str, arguments)],
+            [sys.executable, *COMMAND, name, "--cache", str(cache), *map(str, arguments)],
             cwd=tmp_path,
-            env=env | {"PYTHONPATH": str(ROOT / "src")} | environment,
+            env=clean_environment() | environment,
             text=True,
             capture_output=True,
             check=False,
         )
 
     return execute
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment in which the command is found, and nothing that changes what it does or prints."""
+    unwanted = {"CI", "COLUMNS", "FORCE_COLOR", "GITHUB_TOKEN", "GITLAB_TOKEN", "NO_COLOR"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return kept | {"PYTHONPATH": str(ROOT / "src")}

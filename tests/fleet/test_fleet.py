@@ -3,14 +3,17 @@
 import csv
 import io
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.running import commit_all, run
 
-from .conftest import Command, Generate
+from .conftest import COMMAND, Command, Generate, clean_environment
 
 EDIT = "\n\nOURS = True\n"
 
@@ -206,15 +209,15 @@ def test_table_fits_80_columns_and_says_all_without_colour(
     assert lines[-1] == "3 repositories: 1 up to date, 1 behind, 1 not read."
 
 
-def test_what_a_repository_says_cannot_steer_the_terminal(command: Command, generate: Generate, releases: Path) -> None:
+def test_what_a_repository_says_cannot_steer_the_terminal(command: Command, generate: Generate) -> None:
     repository = generate("wine")
-    (repository / ".copier-answers.yml").write_text(f'_src_path: {releases}\n_commit: "\\e[2J[bold]x"\n')
+    (repository / ".copier-answers.yml").write_text('_src_path: "gh:\\e[2J[bold]x"\n_commit: 1.0.0\n')
     commit_all(repository, "Attack")
 
     done = command("fleet", repository)
 
     assert "\x1b" not in done.stdout + done.stderr
-    assert "[bold]x" in done.stdout
+    assert "?[2J[bold]x" in done.stdout
 
 
 def test_csv_has_a_line_for_each(command: Command, generate: Generate, broken: dict[str, Path]) -> None:
@@ -233,6 +236,19 @@ def test_progress_is_a_line_each_where_there_is_no_terminal(command: Command, ge
         f"Reading 1/1: {repository}",
         f"Comparing 1/1: {repository}",
     ]
+
+
+def test_progress_is_a_bar_on_a_terminal_but_none_in_ci(generate: Generate, cache: Path) -> None:
+    arguments = [*COMMAND, "fleet", "--cache", str(cache), str(generate("wine"))]
+
+    def printed(environment: dict[str, str]) -> str:
+        env = clean_environment() | {"TERM": "xterm"} | environment
+        with pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", dimensions=(24, 80)) as terminal:
+            terminal.expect(pexpect.EOF, timeout=120)
+            return str(terminal.before)
+
+    assert "Comparing ━━" in re.sub(r"\x1b\[[\d;]*m", "", printed({}))
+    assert "━━" not in printed({"CI": "true"})
 
 
 def test_renderings_are_kept(command: Command, generate: Generate, tmp_path: Path) -> None:
