@@ -71,7 +71,7 @@ def fleet(
     if not found and not github and not gitlab:
         raise typer.BadParameter("Name repositories, or --github or --gitlab.")
     how = Survey(cache, _absolute(template) if template else None, _data(defaults) if defaults else {}, jobs)
-    rows = survey(found, how, stderr)
+    rows = survey(list({repository.address: repository for repository in found}.values()), how, stderr)
     if html:
         html.write_text(as_html(rows), encoding="utf-8")
     if json_output or csv_output:
