@@ -81,7 +81,7 @@ def test_page_is_no_wider_than_a_phone(seen: dict[str, Any]) -> None:
 def test_page_tells_of_every_repository(seen: dict[str, Any]) -> None:
     assert LONG in seen["text"]
     assert "ci=gitlab" in seen["text"]
-    assert "1 changed files" in seen["text"]
+    assert "changed files: 1" in seen["text"]
     assert "<b>broken: " in seen["text"]
     assert "3 repositories: 1 up to date, 1 behind, 1 not read." in seen["text"]
 
@@ -97,6 +97,6 @@ def test_page_says_in_words_what_the_chart_shows(page: Path) -> None:
 
     assert '<html lang="en">' in text
     assert re.search(r'<svg [^>]*role="img" aria-labelledby="chart chart-text"', text)
-    assert '<desc id="chart-text">1 with 0 releases behind, 1 with 2 releases behind.</desc>' in text
+    assert '<desc id="chart-text">up to date: 1, 2 behind: 1</desc>' in text
     assert text.count('<th scope="col"') == 3
     assert text.count('<th scope="row"') == 2
