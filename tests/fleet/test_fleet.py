@@ -121,6 +121,22 @@ def test_address_is_cloned_and_brought_up_to_date(command: Command, generate: Ge
     assert rows(command, address)[address]["changed_files"].keys() == {"Makefile"}
 
 
+def test_clone_has_every_commit_but_the_present_files_only(
+    command: Command, generate: Generate, tmp_path: Path
+) -> None:
+    repository, cache = generate("wine"), tmp_path / "own-cache"
+    run("git", "config", "uploadpack.allowFilter", "true", cwd=repository)  # as on GitHub and GitLab
+    (repository / "README.md").write_text("# Ours\n")
+    commit_all(repository, "Rewrite the README")
+
+    assert command("fleet", f"file://{repository}", "--cache", cache).returncode == 0
+
+    (clone,) = (cache / "repositories").iterdir()
+    before = run("git", "rev-parse", "HEAD~1:README.md", cwd=repository).strip()
+    assert run("git", "rev-list", "--count", "HEAD", cwd=clone).strip() == "2"
+    assert f"?{before}" in run("git", "rev-list", "--objects", "--missing=print", "HEAD", cwd=clone)
+
+
 def test_template_that_moved_is_named(command: Command, generate: Generate, releases: Path, tmp_path: Path) -> None:
     there, here = tmp_path / "there/copier-kubeflow", tmp_path / "ml-template"
     run("git", "clone", "--quiet", str(releases), str(there))
