@@ -43,7 +43,7 @@ def main() -> None:
 
 @app.command()
 def fleet(
-    repositories: Annotated[list[str] | None, typer.Argument(metavar="PATH_OR_URL...", show_default=False)] = None,
+    repositories: Annotated[list[str] | None, typer.Argument(metavar="PATH_OR_URL...", help="Repositories.")] = None,
     github: Annotated[str | None, typer.Option(metavar="ORG", help="All of an organisation on GitHub.")] = None,
     gitlab: Annotated[str | None, typer.Option(metavar="GROUP", help="All of a group on GitLab.")] = None,
     template: Annotated[
@@ -60,8 +60,7 @@ def fleet(
 ) -> None:
     """Show how far generated repositories are behind, and what they changed.
 
-    They are only read, as of their last commit. Those of GitHub and GitLab are found by their answers file; tokens come
-    from GITHUB_TOKEN and GITLAB_TOKEN.
+    They are only read, as of their last commit. Tokens come from GITHUB_TOKEN and GITLAB_TOKEN.
     """
     if json_output and csv_output:
         raise typer.BadParameter("--json and --csv exclude each other.")
@@ -135,9 +134,9 @@ def _installed_from() -> str:
     """Return the address that this package was installed from, which is the template's own."""
     try:
         # https://packaging.python.org/en/latest/specifications/direct-url/
-        record = distribution(NAME).read_text("direct_url.json")
+        record = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
     except PackageNotFoundError:
-        record = None
-    if not record:
+        record = {}
+    if not record or "archive_info" in record:  # which is a built package
         raise FleetError("This package does not know where the template is; name it with --template.")
-    return str(json.loads(record)["url"]).removeprefix("file://")
+    return str(record["url"]).removeprefix("file://")
