@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format questions bench bench-serving pictures lock release clean
+.PHONY: help demo test lint format questions bench bench-fleet bench-serving pictures lock release clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -34,6 +34,9 @@ questions: $(READY) ## Bring cookiecutter.json up to date with copier.yml
 
 bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py
+
+bench-fleet: $(READY) ## Measure the command for fleets alone
+	.venv/bin/python benchmarks/run.py fleet
 
 bench-serving: $(READY) ## Measure the model server alone
 	.venv/bin/python benchmarks/run.py serving

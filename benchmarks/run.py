@@ -1,6 +1,6 @@
 """Measures the template's speed: prints a JSON object per figure, and writes docs/benchmarks.md.
 
-With the argument `serving`, it measures that part alone, and writes that section of the page alone.
+With the argument `fleet` or `serving`, it measures that part alone, and writes that section of the page alone.
 """
 
 import json
@@ -21,9 +21,10 @@ from tempfile import TemporaryDirectory
 
 import load
 from children import ROOT, ChildError, environment, run, serving
+from fleet import fleet_section
 from rich.console import Console
-from serving import Comparison, compare
-from serving_page import HEADING, ratios, section
+from serving import compare
+from serving_page import ratios, section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 ONE_PROCESS = Path(__file__).parent / "one_process.py"
@@ -56,25 +57,36 @@ class Figure:
 
 
 def main() -> int:
-    """Measure every figure, or serving alone, and return the exit code."""
+    """Measure every figure, or one part alone, and return the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that folders and servers go then, too
-    began, serving_alone = time.monotonic(), sys.argv[1:] == ["serving"]
+    began, alone = time.monotonic(), sys.argv[1:]
+    parts: dict[str, Callable[[Path, dict[str, str]], str]]
+    parts = {"fleet": partial(fleet_section, report=print_json), "serving": serving_section}
     try:
         load.check()
         with TemporaryDirectory(prefix="benchmarks-") as folder:
             root = Path(folder)
             env = prepare(root)
-            figures = [] if serving_alone else reported(measure(root, env))
-            comparison = compare_servers(root, env)
+            figures = [] if alone else reported(measure(root, env))
+            sections = [write(root, env) for name, write in parts.items() if not alone or name in alone]
     except ChildError as error:
         console.print(f"Error: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped. docs/benchmarks.md is as it was.")
         return 130
-    kept = PAGE.read_text().partition(HEADING)[0] if serving_alone else page(figures, time.monotonic() - began)
-    PAGE.write_text(f"{kept.rstrip()}\n\n{section(comparison)}")
+    text = PAGE.read_text() if alone else page(figures, time.monotonic() - began)
+    for written in sections:
+        text = with_section(text, written)
+    PAGE.write_text(text)
     return 0
+
+
+def with_section(text: str, section: str) -> str:
+    """Return a page with a section in the place of the one with the same heading, or else at the end."""
+    before, _, old = text.partition(section.partition("\n")[0])
+    _, heading, after = old.partition("\n## ")
+    return f"{before.rstrip()}\n\n{section.rstrip()}\n{heading}{after}"
 
 
 def reported(figures: Iterator[Figure]) -> list[Figure]:
@@ -94,8 +106,8 @@ def prepare(root: Path) -> dict[str, str]:
     return env
 
 
-def compare_servers(root: Path, env: dict[str, str]) -> Comparison:
-    """Compare the model server of a new project with others."""
+def serving_section(root: Path, env: dict[str, str]) -> str:
+    """Compare the model server of a new project with others, and return the section on it."""
     project, watched = root / "served", root / "watched"
     copy(root, env, project.name)
     run("make", "setup", folder=project, env=env)
@@ -113,7 +125,7 @@ def compare_servers(root: Path, env: dict[str, str]) -> Comparison:
         print_json("serving-size", round(size / 1e6), "MB", environment=name)
     for ratio in ratios(comparison):
         print_json(ratio.name, round(ratio.value, 2), "times", aim=ratio.verdict)
-    return comparison
+    return section(comparison)
 
 
 def measure(root: Path, env: dict[str, str]) -> Iterator[Figure]:

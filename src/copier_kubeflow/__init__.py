@@ -1,0 +1,1 @@
+"""Looks after the repositories that this template generated."""
