@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-serving pictures lock clean
+.PHONY: help demo test lint format docs bench bench-serving pictures lock clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -27,6 +27,9 @@ lint: $(READY) ## Check style and types of the template's own code
 format: $(READY) ## Mend style
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+docs: $(READY) ## Build the documentation site, into build/site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py
