@@ -21,7 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the site. That it is built strictly means that every link inside it leads somewhere."""
     folder = tmp_path_factory.mktemp("site")
     mkdocs = Path(sys.executable).with_name("mkdocs")
-    run(str(mkdocs), "build", "--strict", "--quiet", "--site-dir", str(folder), cwd=ROOT)
+    run(str(mkdocs), "build", "--strict", "--site-dir", str(folder), cwd=ROOT)
     return folder
 
 
