@@ -22,6 +22,14 @@ def test_targets_exist(render: Render) -> None:
     assert {target for target in named - known if not target.startswith(tuple(open_targets(generated)))} == set()
 
 
+def test_targets_of_our_ci_exist(render: Render) -> None:
+    known = {*targets(ROOT), *targets(render())}
+    texts = [workflow.read_text() for workflow in (ROOT / ".github/workflows").iterdir()]
+    called = {target for text in texts for line in re.findall(r"run: make ([a-z -]+)", text) for target in line.split()}
+    assert "load-images" in called
+    assert called - known == set()
+
+
 def test_paths_of_the_template_exist() -> None:
     named = {(page.name, path) for page in PAGES for path in OURS.findall(page.read_text())}
     assert len(named) > 5
