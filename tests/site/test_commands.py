@@ -11,8 +11,8 @@ from tests.rendering.test_agreement import named_targets, open_targets, targets
 from tests.running import ROOT, commit_all, run
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-OURS = re.compile(r"`((?:\.ci|\.github|benchmarks|licenses|questions|scripts|template|tests)/[\w./-]*)[^`]*`")
-"""A path of the template itself, at the beginning of code; the others are those of generated repositories."""
+OURS = re.compile(r"(?<![\w./-])(?:\.ci|\.github|benchmarks|licenses|questions|template|tests)/[\w./-]*\w")
+"""A path of the template itself; the others are those of generated repositories."""
 
 
 def test_targets_exist(render: Render) -> None:
