@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format questions bench bench-fleet bench-serving pictures lock release clean
+.PHONY: help demo test lint format questions docs bench bench-fleet bench-serving pictures lock release clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -31,6 +31,9 @@ format: $(READY) ## Mend style
 
 questions: $(READY) ## Bring cookiecutter.json up to date with copier.yml
 	.venv/bin/python scripts/cookiecutter_json.py cookiecutter.json
+
+docs: $(READY) ## Build the documentation site, into build/site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 bench: $(READY) ## Measure speed, and rewrite docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.running import ROOT
+
 from .combinations import COMBINATIONS, NEEDED, OPTIONS, Answers
 from .conftest import Rendered
 from .texts import texts
@@ -20,13 +22,15 @@ PROPOSING = {"gitops": "flux", **NEEDED["gitops", "flux"]}
 VARIANTS: list[Answers] = [*({"python_version": version} for version in OPTIONS["python_version"]), PROPOSING]
 GITHUB = [{"ci": "github"} | answers for answers in VARIANTS]
 GITLAB = [{"ci": "gitlab"} | answers for answers in VARIANTS]
-BUILT = Path(__file__).parents[2] / "build" / "bin"
+BUILT = ROOT / "build" / "bin"
 
 
-@pytest.fixture(params=GITHUB, ids=lambda answers: answers.get("python_version", "proposing"))
+@pytest.fixture(
+    params=[*GITHUB, None], ids=lambda answers: answers.get("python_version", "proposing") if answers else "this one"
+)
 def on_github(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
-    """Return a repository for GitHub with each Python in turn, and one whose CI proposes releases."""
-    return rendered(**request.param)
+    """Return a repository for GitHub with each Python in turn, one whose CI proposes releases, and this one."""
+    return rendered(**request.param) if request.param else ROOT
 
 
 @pytest.fixture(params=GITLAB, ids=lambda answers: answers.get("python_version", "proposing"))
@@ -103,9 +107,27 @@ def test_actionlint_finds_nothing_in_the_workflows(on_github: Path) -> None:
 
 
 def test_actions_are_pinned_by_commit(on_github: Path) -> None:
-    uses = [line for path in workflows(on_github) for line in re.findall(r"uses: *(.*)", path.read_text())]
-    assert uses
-    assert [use for use in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", use)] == []
+    used = actions(on_github)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action)] == []
+
+
+def test_actions_of_this_repository_have_the_versions_of_the_generated_ones(rendered: Rendered) -> None:
+    # Dependabot bumps ours; theirs are to follow.
+    theirs = actions(rendered(**GITHUB[-1]))
+    shared = {action.partition("@")[0] for action in theirs}
+    assert {action for action in actions(ROOT) if action.partition("@")[0] in shared} == theirs
+
+
+def test_issue_forms_are_valid() -> None:
+    forms = sorted((ROOT / ".github/ISSUE_TEMPLATE").iterdir())
+    check(tool("check-jsonschema"), "--builtin-schema", "vendor.github-issue-forms", *forms)
+
+
+def test_this_repository_tries_the_oldest_copier() -> None:
+    oldest = yaml.safe_load((ROOT / "copier.yml").read_text())["_min_copier_version"]
+    ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert f"=={oldest}" in ci["jobs"]["copier"]["strategy"]["matrix"]["version"]
 
 
 def test_image_of_gitlab_jobs_is_pinned_by_tag(on_gitlab: Path) -> None:
@@ -160,6 +182,11 @@ def workflows(project: Path) -> list[Path]:
     found = sorted((project / ".github" / "workflows").glob("*.y*ml"))
     assert found
     return found
+
+
+def actions(project: Path) -> set[str]:
+    """Return the actions that the workflows use, with their versions."""
+    return {action for path in workflows(project) for action in re.findall(r"uses: *(.*)", path.read_text())}
 
 
 def called(text: str) -> list[str]:
