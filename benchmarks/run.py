@@ -63,7 +63,8 @@ def main() -> int:
     parts: dict[str, Callable[[Path, dict[str, str]], str]]
     parts = {"fleet": partial(fleet_section, report=print_json), "serving": serving_section}
     try:
-        load.check()
+        if alone != ["fleet"]:
+            load.check()
         with TemporaryDirectory(prefix="benchmarks-") as folder:
             root = Path(folder)
             env = prepare(root)
