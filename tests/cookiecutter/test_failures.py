@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pexpect
@@ -131,7 +133,13 @@ def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Pat
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch)}
-    session = pexpect.spawn(str(PROGRAM), [str(template), "--no-input"], cwd=str(output), env=environment)
+    session = pexpect.spawn(
+        str(PROGRAM),
+        [str(template), "--no-input"],
+        cwd=str(output),
+        env=environment,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's jobs in the background ignore it
+    )
     wait_for(lambda: any(tmp_path.glob(begun)))
     session.sendcontrol("c")
     session.expect(pexpect.EOF)
