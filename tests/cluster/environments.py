@@ -122,6 +122,16 @@ class Environment:
         resource = f"{kind}/{VARIANTS[self.serving][variant]}"
         kubectl("wait", f"--for={condition}", resource, "-n", self.namespace, "--timeout=180s")
 
+    def answering(self, variant: str, instead_of: int) -> list[str]:
+        """Return the versions that answer for a variant once the pods of another one have ended.
+
+        Rollouts end when those are told to end. Until the network has heard of it, which takes a moment, it still
+        leads some requests to them, and they answer.
+        """
+        labels = f"app.kubernetes.io/name={NAME},model-variant={variant},model-version={instead_of}"
+        kubectl("wait", "--for=delete", "pod", f"--selector={labels}", "-n", self.namespace, "--timeout=60s")
+        return list(self.client.ask(self.service(variant)).answers)
+
     def pods(self, variant: str) -> list[Object]:
         """Return the pods of a variant, but those that are about to end."""
         found = listed("pod", self.namespace, f"app.kubernetes.io/name={NAME},model-variant={variant}")

@@ -33,8 +33,8 @@ def project(standalone: Path, tmp_path: Path) -> Iterator[Project]:
     kubectl("create", "namespace", "istio-system")
     with hollow_pods(["metallb-system"]):
         yield Project(standalone, settings=cluster_settings() | {"PATH": path})
+    kubectl("delete", "namespace", "istio-system", "metallb-system")  # while its kinds are known: else it takes minutes
     kubectl("delete", "--ignore-not-found", "-k", str(load_balancer))
-    kubectl("delete", "namespace", "istio-system", "--wait=false")
     kustomization.write_text(before)
 
 
