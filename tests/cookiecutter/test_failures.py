@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pexpect
@@ -138,7 +137,7 @@ def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Pat
         [str(template), "--no-input"],
         cwd=str(output),
         env=environment,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's jobs in the background ignore it
+        preexec_fn=heed_interrupts,
     )
     wait_for(lambda: any(tmp_path.glob(begun)))
     session.sendcontrol("c")
@@ -156,6 +155,11 @@ def test_relative_template_that_is_not_found_again(template: Path, output: Path)
     assert done.returncode == 1
     assert "name the template by its absolute path" in message(done.stderr)
     assert list(output.iterdir()) == []
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell has done to the jobs that it runs in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def message(printed: str) -> str:
