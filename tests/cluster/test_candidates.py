@@ -1,5 +1,6 @@
 """Candidates take part in the traffic of a real node, by the project's own commands."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,8 +48,9 @@ def test_service_of_a_variant_leads_to_its_version(trial: Environment, variant: 
 def test_status_shows_both_variants(trial: Environment) -> None:
     printed = trial.project.make("status")
     assert "version 1, with version 2 as canary for 10 percent" in printed
-    rows = [" ".join(line.split()[:6]) for line in printed.splitlines()[-2:]]
-    assert rows == ["stable 1 1 of 1 " + rows[0].split()[-1], "candidate 2 1 of 1 " + rows[1].split()[-1]]
+    stable, candidate = (" ".join(line.split()) for line in printed.splitlines()[-2:])
+    assert re.match(r"stable 1 \d of \d ", stable)  # an autoscaler decides how many there are
+    assert re.match(r"candidate 2 \d of \d ", candidate)
 
 
 def test_deployment_during_a_trial_is_refused(trial: Environment) -> None:

@@ -89,7 +89,7 @@ def parse_problem(path: Path, project: Path) -> str:
             case ".toml":
                 tomllib.loads(text)
             case ".yaml" | ".yml":
-                list(yaml.safe_load_all(text))
+                list(yaml.load_all(text, yaml.CSafeLoader))
             case ".json":
                 json.loads(text)
             case ".py":

@@ -20,7 +20,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("python_version", "3.12"): r"(?i)python.*3\.12",
     ("python_version", "3.13"): r"(?i)python.*3\.13",
     ("ci", "github"): r"(^|[^\w.])\.github\b|GitHub Actions|github\.ref|(?i:dependabot)",
-    ("ci", "gitlab"): r"(?i)gitlab|lockFileMaintenance",
+    ("ci", "gitlab"): r"(?i)gitlab(?!\.com/)|lockFileMaintenance",  # the template itself may be there
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
     ("platform", "standalone"): r"20-istio|without a mesh|env/platform-agnostic\?",

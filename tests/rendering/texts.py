@@ -1,6 +1,7 @@
 """How the tests read a rendered repository."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -9,6 +10,7 @@ def files(project: Path) -> list[Path]:
     return sorted(path for path in project.rglob("*") if path.is_file())
 
 
+@lru_cache(maxsize=4)  # tests of one repository follow each other
 def texts(project: Path) -> dict[str, str]:
     """Return the text of every file by its path; pictures and the like have none."""
     return {
@@ -20,9 +22,11 @@ def texts(project: Path) -> dict[str, str]:
 
 def lines_with(project: Path, pattern: re.Pattern[str]) -> list[str]:
     """Return `path:number: line` of each line where the pattern is found."""
+    anywhere = re.compile(pattern.pattern, pattern.flags | re.MULTILINE)  # most texts have no such line
     return [
         f"{path}:{number}: {line.strip()}"
         for path, text in texts(project).items()
+        if anywhere.search(text)
         for number, line in enumerate(text.splitlines(), 1)
         if pattern.search(line)
     ]
