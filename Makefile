@@ -7,8 +7,9 @@ PYTHON ?= python3
 READY := .venv/ready
 
 # The first changes all of a cluster, so the tests that use one run before; the others take as long, and use none.
-BESIDE := demo docs frameworks model_server model_server_life
-LAST := tests/platform/test_install.py $(BESIDE:%=tests/local/test_%.py)
+BESIDE := local/test_demo.py local/test_docs.py local/test_frameworks.py local/test_model_server.py \
+	local/test_model_server_life.py site lifecycle cookiecutter
+LAST := tests/platform/test_install.py $(BESIDE:%=tests/%)
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
