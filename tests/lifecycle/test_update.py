@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,47 @@ def test_uncommitted_work_is_left_alone(repository: Generate) -> None:
     assert project.git("branch", "--format=%(refname:short)").split() == ["main"]
 
 
+def test_folder_without_git_is_refused(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    shutil.rmtree(project.folder / ".git")
+
+    assert project.update().stderr.startswith("Error: this folder is not in Git")
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (["--vcs-ref", "1.2.3"], "Unknown revision: '1.2.3'"),
+        (["--data", "ci=jenkins"], "Invalid choice for 'ci'"),
+    ],
+)
+def test_template_that_cannot_be_rendered_is_told_in_a_sentence(
+    options: list[str], cause: str, repository: Generate
+) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+
+    done = project.update(*options)
+
+    assert done.returncode != 0
+    error, *_ = done.stderr.splitlines()
+    assert error.startswith("Error: Copier cannot render the template ")
+    assert cause in error
+    assert project.git("branch", "--format=%(refname:short)").split() == ["main"]
+
+
+def test_template_that_is_gone_is_told_in_a_sentence(repository: Generate) -> None:
+    project = repository(UNDER_TEST, preset="minimal")
+    answers = project.folder / ".copier-answers.yml"
+    answers.write_text(re.sub("_src_path: .*", "_src_path: file:///nowhere/copier-kubeflow.git", answers.read_text()))
+    project.commit()
+
+    for done in (project.update(), project.make("update-check")):
+        assert done.returncode != 0
+        said = done.stdout + done.stderr
+        assert "'/nowhere/copier-kubeflow.git' does not" in said
+        assert "Traceback" not in said
+
+
 def test_file_that_git_ignores_is_not_overwritten(repository: Generate) -> None:
     project = repository(UNDER_TEST, preset="minimal")
     with (project.folder / ".gitignore").open("a") as ignored:
@@ -214,6 +256,16 @@ def test_file_that_git_ignores_is_not_overwritten(repository: Generate) -> None:
 
     assert "move it away, then try again: CHANGELOG.md" in done.stderr
     assert (project.folder / "CHANGELOG.md").read_text() == "mine\n"
+    assert project.git("branch", "--show-current") == "main\n"
+
+
+def test_branch_of_an_earlier_update_is_left_alone(repository: Generate) -> None:
+    project = repository(MINOR, preset="minimal")
+    project.git("branch", f"update-{MAJOR}")
+
+    done = project.update()
+
+    assert f"Error: the branch update-{MAJOR} is there already; merge it" in done.stderr
     assert project.git("branch", "--show-current") == "main\n"
 
 
