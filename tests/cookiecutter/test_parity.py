@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -61,6 +62,15 @@ def test_pairs_are_those_of_copier(answers: Answers, template: Path, render: Ren
     said = {name: value for name, value in answers.items() if value not in ("", ())}
 
     assert differing(bake(template, output, **answers), render(**said)) == []
+
+
+def test_oldest_cookiecutter_writes_the_same(template: Path, render: Render, output: Path) -> None:
+    (oldest,) = re.findall(r"Cookiecutter has to be ([\d.]+) or newer", (ROOT / "docs/cookiecutter.md").read_text())
+    uvx = Path(sys.executable).with_name("uvx")
+    command = [f"cookiecutter@{oldest}.0", "--no-input", str(template), "preset=full"]
+    run(str(uvx), "--python", sys.executable, "--with", "copier", *command, cwd=output)
+
+    assert differing(output / "wine-cultivars", render(preset="full")) == []
 
 
 def test_details_left_open_are_not_recorded(template: Path, output: Path) -> None:
