@@ -1,6 +1,7 @@
 """The command installs from a checkout, and then knows where the template is."""
 
 import os
+import sys
 from pathlib import Path
 
 from tests.running import run
@@ -8,9 +9,8 @@ from tests.running import run
 
 def test_command_runs_from_the_repository(template: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    address = f"git+file://{template}"
-
-    command = ("uvx", "--quiet", "--from", address, "copier-kubeflow", "preview", "--preset", "minimal")
+    uvx, address = Path(sys.executable).with_name("uvx"), f"git+file://{template}"
+    command = (str(uvx), "--quiet", "--from", address, "copier-kubeflow", "preview", "--preset", "minimal")
 
     printed = run(*command, "--cache", str(tmp_path), cwd=tmp_path, env=environment)
 
