@@ -7,6 +7,7 @@ PYTHON ?= python3
 READY := .venv/ready
 
 # The first changes all of a cluster, so the tests that use one run before; the others take as long, and use none.
+# As it mostly waits, there is a worker more than processors.
 BESIDE := local/test_demo.py local/test_docs.py local/test_frameworks.py local/test_model_server.py \
 	local/test_model_server_life.py site lifecycle cookiecutter
 LAST := tests/platform/test_install.py $(BESIDE:%=tests/%)
@@ -19,7 +20,7 @@ demo: $(READY) ## From nothing to a served prediction, in build/demo
 
 test: $(READY) lint ## Run the whole test suite
 	.venv/bin/pytest -n auto --dist loadgroup $(LAST:%=--ignore=%)
-	.venv/bin/pytest -n auto --dist loadgroup --no-loadscope-reorder $(LAST)
+	.venv/bin/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --no-loadscope-reorder $(LAST)
 
 lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff check
