@@ -8,11 +8,15 @@ import pytest
 from tests.conftest import Render
 from tests.local.projects import Project
 from tests.rendering.test_agreement import named_targets, open_targets, targets
-from tests.running import ROOT, commit_all, run
+from tests.running import ROOT, run
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 OURS = re.compile(r"(?<![\w./-])(?:\.ci|\.github|benchmarks|licenses|questions|template|tests)/[\w./-]*\w")
 """A path of the template itself; the others are those of generated repositories."""
+COMMIT = """
+git add --all
+git -c user.name=Me -c user.email=me@example.com commit --quiet --message Begin
+"""
 
 
 def test_targets_exist(render: Render) -> None:
@@ -54,7 +58,7 @@ def test_first_steps_lead_to_a_prediction_and_an_update(template: Path, tmp_path
     shell("\n".join(first).replace("PATH_OR_URL_OF_THIS_TEMPLATE", f"--defaults {template}"), tmp_path, project)
     with project.serving() as address:
         assert "version 1 answers" in project.make("predict", SERVE_PORT=address.rpartition(":")[2])
-    commit_all(project.folder, "First commit")
+    shell(COMMIT, project.folder, project)
     shell(update, project.folder, project)
 
     assert run("git", "status", "--porcelain", cwd=project.folder) == ""
