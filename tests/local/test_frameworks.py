@@ -62,6 +62,7 @@ def test_first_model_becomes_the_champion(first_run: str) -> None:
 
 def test_run_shows_every_step_with_its_time(first_run: str) -> None:
     rows = [line.split() for line in first_run.splitlines() if line.endswith(" s")]
+    assert "WARNING" not in first_run
 
     assert [row[0] for row in rows] == ["ingest", "validate", "split", "train", "evaluate", "register", "promote"]
 
