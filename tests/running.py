@@ -1,7 +1,9 @@
 """What tests run: commands, and Git on folders of their own."""
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +19,15 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
     )
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
     return done.stdout
+
+
+def install_alone(program: str, folder: Path) -> Path:
+    """Install a program into an environment of its own, in the version that the lock names, and return its path."""
+    (locked,) = re.findall(rf"^{program}==[\d.]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    uv, environment = str(Path(sys.executable).with_name("uv")), folder / "venv"
+    run(uv, "venv", "--quiet", "--python", sys.executable, str(environment), cwd=ROOT)
+    run(uv, "pip", "install", "--quiet", "--python", str(environment), locked, cwd=ROOT)
+    return environment / "bin" / program
 
 
 def commit_all(repository: Path, message: str) -> None:

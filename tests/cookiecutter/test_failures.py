@@ -1,7 +1,6 @@
 """What Cookiecutter cannot finish is refused in a sentence, and nothing of it stays."""
 
 import os
-import re
 import signal
 import sys
 import time
@@ -12,7 +11,7 @@ import pexpect
 import pytest
 
 from tests.conftest import Render
-from tests.running import ROOT, run
+from tests.running import install_alone
 
 from .runs import PROGRAM, differing, start
 
@@ -75,12 +74,7 @@ def test_without_hooks_the_readme_says_what_is_wrong(template: Path, output: Pat
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the `cookiecutter` of an environment without Copier, in the version that the lock names."""
-    environment = tmp_path_factory.mktemp("alone") / "venv"
-    (locked,) = re.findall(r"^cookiecutter==[\d.]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    uv = str(Path(sys.executable).with_name("uv"))
-    run(uv, "venv", "--quiet", "--python", sys.executable, str(environment), cwd=ROOT)
-    run(uv, "pip", "install", "--quiet", "--python", str(environment), locked, cwd=ROOT)
-    return environment / "bin" / "cookiecutter"
+    return install_alone("cookiecutter", tmp_path_factory.mktemp("alone"))
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """What a person sees who runs `copier copy` in a terminal, with Copier as it comes from PyPI and nothing else."""
 
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -12,7 +10,7 @@ import pexpect
 import pytest
 import yaml
 
-from tests.running import ROOT, run
+from tests.running import install_alone, run
 
 SECONDS = 60
 IDENTITY = ["What people call", "Names the repository", "The Python package", "One sentence", "The person or team"]
@@ -39,12 +37,7 @@ Start = Callable[[], Session]
 @pytest.fixture(scope="session")
 def copier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the `copier` of a fresh environment, in the version that the lock names."""
-    environment = tmp_path_factory.mktemp("plain") / "venv"
-    (locked,) = re.findall(r"^copier==[\d.]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    uv = str(Path(sys.executable).with_name("uv"))
-    run(uv, "venv", "--quiet", "--python", sys.executable, str(environment), cwd=ROOT)
-    run(uv, "pip", "install", "--quiet", "--python", str(environment), locked, cwd=ROOT)
-    return environment / "bin" / "copier"
+    return install_alone("copier", tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ def files(project: Path) -> list[Path]:
 def texts(project: Path) -> dict[str, str]:
     """Return the text of every file by its path; pictures and the like have none."""
     return {
-        path.relative_to(project).as_posix(): path.read_bytes().decode()
+        path.relative_to(project).as_posix(): content.decode()
         for path in files(project)
-        if b"\0" not in path.read_bytes()
+        if b"\0" not in (content := path.read_bytes())
     }
 
 
