@@ -75,7 +75,8 @@ def prometheus(
         with running("prometheus:debian", jobs, manifests) as found:
             found.wait_for(lambda: len(found.values("up == 1")) == len(jobs), 120)
             kserve.client.ask(kserve.service("stable"))
-            found.wait_for(lambda: found.values("rate(container_cpu_usage_seconds_total[5m])"), 120)
+            used = f'rate(container_cpu_usage_seconds_total{{namespace="{kserve.namespace}"}}[5m])'
+            found.wait_for(lambda: found.values(used), 120)
             yield found
 
 

@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from tests.local.data_servers import HOST, free_port, wait_until_up
 from tests.running import give_up
 
 SECONDS = 60
+INTERVAL = timedelta(seconds=1)
+"""Between two scrapes of a target, and two evaluations of a group of rules."""
 COMPARISON = re.compile(r" (==|>=|<=|>|<) ")
 
 
@@ -59,6 +63,17 @@ class Prometheus:
             )
             time.sleep(0.5)
 
+    def wait_for_rules(self) -> None:
+        """Return once every group of rules has seen what is here now, and what the other groups made of it."""
+        for _ in range(2):
+            # An evaluation that starts then is of a moment after now.
+            self.wait_for(partial(self.evaluated_after, datetime.now(UTC) + 2 * INTERVAL))
+
+    def evaluated_after(self, moment: datetime) -> bool:
+        """Return whether the last evaluation of every group of rules began after a moment."""
+        groups = self.get("rules")["groups"]
+        return all(datetime.fromisoformat(group["lastEvaluation"]) > moment for group in groups)
+
 
 @contextmanager
 def watching(folder: Path, targets: dict[str, dict[str, str]], rules: list[Path]) -> Iterator[Prometheus]:
@@ -81,7 +96,7 @@ def watching(folder: Path, targets: dict[str, dict[str, str]], rules: list[Path]
         for address, labels in targets.items()
     ]
     settings = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": dict.fromkeys(["scrape_interval", "evaluation_interval"], f"{INTERVAL.seconds}s"),
         "rule_files": ["rules-*.yaml"],
         "scrape_configs": jobs,
     }
