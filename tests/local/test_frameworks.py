@@ -32,11 +32,12 @@ COMBINATIONS = {
     ),
 }
 
+PARAMETERS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS]
+of_the_default = pytest.mark.parametrize("project", PARAMETERS[:1], indirect=True)
+"""For what the framework has no part in."""
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS],
-)
+
+@pytest.fixture(scope="module", params=PARAMETERS)
 def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     python, answers = COMBINATIONS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
@@ -79,6 +80,7 @@ def test_champion_answers_over_http(project: Project) -> None:
         assert "cultivar" in project.make("predict", SERVE_PORT=address.rsplit(":")[-1])
 
 
+@of_the_default
 @pytest.mark.usefixtures("first_run")
 def test_worse_model_is_registered_but_not_promoted(project: Project) -> None:
     training = next(project.folder.glob("src/*/training.py"))
@@ -93,6 +95,7 @@ def test_worse_model_is_registered_but_not_promoted(project: Project) -> None:
     assert "is registered, not promoted: f1_macro 0.1905 does not beat champion version 1" in printed
 
 
+@of_the_default
 @pytest.mark.usefixtures("first_run")
 def test_bad_data_stops_before_training(project: Project, tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
