@@ -41,17 +41,17 @@ for name in "wine.csv", "wine.parquet":
 """
 COPY_TO_TABLE = """
 import os, sys
-import pandas as pd
 import sqlalchemy as sql
+from wine_cultivars.data import read_parquet
 folder, address = sys.argv[1:]
 driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[address.split(":")[0]]
 url = sql.make_url(address).set(drivername=driver, password=os.environ["DATABASE_PASSWORD"])
-pd.read_parquet(f"{folder}/wine.parquet").to_sql("wine", sql.create_engine(url), index=False)
+read_parquet(f"{folder}/wine.parquet").to_sql("wine", sql.create_engine(url), index=False)
 """
 READ = """
 import sys
 import pandas as pd
-from wine_cultivars.data import load
+from wine_cultivars.data import load, read_parquet
 from wine_cultivars.errors import DataError
 from wine_cultivars.settings import load_settings
 settings = load_settings()
@@ -61,7 +61,7 @@ try:
 except DataError as error:
     print("DataError:", error)
 else:
-    pd.testing.assert_frame_equal(rows, pd.read_parquet(f"{sys.argv[1]}/wine.parquet"), check_exact=True)
+    pd.testing.assert_frame_equal(rows, read_parquet(f"{sys.argv[1]}/wine.parquet"), check_exact=True)
     print("the wine rows")
 """
 SAME_ROWS = "the wine rows"

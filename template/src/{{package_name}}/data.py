@@ -12,7 +12,6 @@ import pandas as pd
 from .errors import DataError
 
 SAMPLE = "sklearn:wine"
-READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 PACKAGES = {
     "s3": "s3fs",
@@ -61,6 +60,22 @@ def split(rows: pd.DataFrame, target: str, test_share: float, seed: int) -> tupl
     wanted = (size * test_share).round().clip(lower=1, upper=size - 1)
     held_out = classes.cumcount() < wanted
     return shuffled[~held_out].sort_index(), shuffled[held_out].sort_index()
+
+
+def read_parquet(source: str | IO[bytes]) -> pd.DataFrame:
+    """Read a Parquet file, all of it on the calling thread.
+
+    `pd.read_parquet` has Arrow read on threads of its own. While they still hold the file they abort a Python that
+    ends: https://github.com/apache/arrow/issues/34314
+    """
+    from pyarrow.parquet import ParquetFile  # slow to import, and not where models are served
+
+    with ParquetFile(source, pre_buffer=False) as file:
+        rows: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
+    return rows
+
+
+READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": read_parquet}
 
 
 def _sample() -> pd.DataFrame:

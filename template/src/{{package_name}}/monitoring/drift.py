@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pandas.api.types import is_numeric_dtype
 
+from ..data import read_parquet
 from ..errors import MonitoringError
 from ..registry import Registry
 from ..settings import Settings
@@ -129,7 +130,7 @@ def _reference(settings: Settings, version: str) -> pd.DataFrame:
     Registry(settings)
     try:
         run_id = MlflowClient().get_model_version(settings.model_name, version).run_id
-        return pd.read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE))
+        return read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE))
     except (MlflowException, OSError) as error:
         raise MonitoringError(
             f"Version {version} of {settings.model_name!r} has no {REFERENCE} to compare with: {error}. Train it anew."
