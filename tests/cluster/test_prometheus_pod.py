@@ -1,6 +1,5 @@
 """On a real node, Prometheus finds model servers and Pushgateway by the generated monitors, and has all the answers."""
 
-import math
 from collections.abc import Iterator
 
 import pytest
@@ -103,11 +102,6 @@ def kubelet() -> str:
     return f"{address}:{node['status']['daemonEndpoints']['kubeletEndpoint']['Port']}"
 
 
-def finite(prometheus: ProxiedPrometheus, expression: str) -> bool:
-    found = prometheus.values(expression)
-    return found != [] and all(math.isfinite(value) for _, value in found)
-
-
 def test_monitor_finds_the_pods_of_the_model_server(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
     found = {labels["instance"]: value for labels, value in prometheus.values(f'up{{job="{kserve.namespace}/{NAME}"}}')}
     assert found == {f"{pod['status']['podIP']}:8080": 1 for pod in kserve.pods("stable")}
@@ -125,7 +119,7 @@ def test_pushed_figures_keep_the_namespace_of_their_run(prometheus: ProxiedProme
 def test_every_panel_of_the_cluster_has_an_answer(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
     dashboard = kserve.project.folder / "deploy/monitoring/dashboards/capacity.json"
     expressions = expressions_of_dashboard(dashboard, namespace=kserve.namespace)
-    assert {name: text for name, text in expressions.items() if not finite(prometheus, text)} == {}
+    assert prometheus.unanswered(expressions) == {}
 
 
 def test_alert_on_replicas_has_an_answer(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
@@ -133,7 +127,7 @@ def test_alert_on_replicas_has_an_answer(prometheus: ProxiedPrometheus, kserve: 
     (expression,) = [text for name, text in alerts.items() if name.endswith(CLUSTER_ALERT)]
     here = expression.replace(f"{NAME}-(local|staging|production)", kserve.namespace)
     assert here != expression
-    assert finite(prometheus, here)
+    assert prometheus.answers(here)
 
 
 def test_prometheus_has_no_right_to_anything_else(kserve: Environment) -> None:

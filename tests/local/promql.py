@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ class Prometheus:
         (_, value), *others = self.values(expression)
         assert others == []
         return value
+
+    def answers(self, expression: str) -> bool:
+        """Return whether an expression has values now, all of them finite."""
+        values = [value for _, value in self.values(expression)]
+        return values != [] and all(map(isfinite, values))
+
+    def unanswered(self, expressions: dict[str, str]) -> dict[str, str]:
+        """Return those of some named expressions that have no answer now."""
+        return {name: text for name, text in expressions.items() if not self.answers(text)}
 
     def alerts(self) -> list[dict[str, str]]:
         """Return the labels of each alert that fires."""
@@ -95,8 +105,9 @@ def watching(folder: Path, targets: dict[str, dict[str, str]], rules: list[Path]
         {"job_name": labels["job"], "honor_labels": True, "static_configs": [{"targets": [address], "labels": labels}]}
         for address, labels in targets.items()
     ]
+    interval = f"{INTERVAL.seconds}s"
     settings = {
-        "global": dict.fromkeys(["scrape_interval", "evaluation_interval"], f"{INTERVAL.seconds}s"),
+        "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": ["rules-*.yaml"],
         "scrape_configs": jobs,
     }

@@ -5,7 +5,6 @@ Each server is a namespace of its own to Prometheus, as each environment is on a
 
 import csv
 import json
-import math
 import os
 import random
 import re
@@ -15,7 +14,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from uv import find_uv_bin
@@ -116,14 +114,9 @@ def send(server: Server, rows: list[Row], shift: Row) -> None:
         assert server.ask("/predict", moved).status == 200
 
 
-def finite(found: list[tuple[Any, float]]) -> bool:
-    return found != [] and all(math.isfinite(value) for _, value in found)
-
-
 def test_every_rule_has_an_answer(prometheus: Prometheus, watched: Project) -> None:
     expressions = expressions_of_rules(watched.folder)
-    empty = {name: text for name, text in expressions.items() if not finite(prometheus.values(text))}
-    assert empty == {}
+    assert prometheus.unanswered(expressions) == {}
     assert len(expressions) > 30
 
 
@@ -132,8 +125,7 @@ def test_every_panel_has_an_answer(prometheus: Prometheus, watched: Project) -> 
     for dashboard in sorted((watched.folder / "deploy/monitoring/dashboards").glob("*.json")):
         namespace = FAILING if dashboard.stem == "service" else CALM
         expressions = expressions_of_dashboard(dashboard, namespace=namespace, **variables)
-        empty = {name: text for name, text in expressions.items() if not finite(prometheus.values(text))}
-        assert empty == {}
+        assert prometheus.unanswered(expressions) == {}
         assert expressions != {}
 
 
