@@ -63,10 +63,9 @@ def split(rows: pd.DataFrame, target: str, test_share: float, seed: int) -> tupl
 
 
 def read_parquet(source: str | IO[bytes]) -> pd.DataFrame:
-    """Read a Parquet file, all of it on the calling thread.
+    """Read a Parquet file on the calling thread alone.
 
-    `pd.read_parquet` has Arrow read on threads of its own. While they still hold the file they abort a Python that
-    ends: https://github.com/apache/arrow/issues/34314
+    Those of Arrow's own can abort a process that ends: https://github.com/apache/arrow/issues/34314
     """
     from pyarrow.parquet import ParquetFile  # slow to import, and not where models are served
 

@@ -130,8 +130,9 @@ def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
 
 
 def input_tensors(rows: pd.DataFrame) -> list[Tensor]:
-    """Return one tensor for each column."""
-    return [output_tensor(str(name), column.to_numpy()) for name, column in rows.items()]
+    """Return one tensor for each column, with dates as ISO 8601."""
+    texts = rows.astype(dict.fromkeys(rows.select_dtypes("datetime"), str))
+    return [output_tensor(str(name), column.to_numpy()) for name, column in texts.items()]
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
