@@ -334,6 +334,10 @@ class Collector(NamedTuple):
     address: str
     received: list[tuple[str, bytes]]
 
+    def has(self, signal: str) -> bool:
+        """Return whether `traces` or `logs` with the trace of the test's request have come."""
+        return any(path == f"/v1/{signal}" and bytes.fromhex(TRACE) in body for path, body in self.received)
+
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
@@ -360,20 +364,21 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 """The example of https://www.w3.org/TR/trace-context/"""
 
 
-def test_span_goes_to_the_collector(trained: Project, collector: Collector) -> None:
-    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, OTEL_BSP_SCHEDULE_DELAY="50") as server:
+def test_span_and_log_go_to_the_collector(trained: Project, collector: Collector) -> None:
+    delays = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "50"}
+    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, **delays) as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
-        server.wait_for(lambda: any(bytes.fromhex(TRACE) in body for _, body in collector.received))
-
-    assert {path for path, _ in collector.received} == {"/v1/traces"}
+        server.wait_for(lambda: collector.has("traces") and collector.has("logs"))
 
 
-def test_last_spans_are_sent_before_the_end(trained: Project, collector: Collector) -> None:
-    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, OTEL_BSP_SCHEDULE_DELAY="60000") as server:
+def test_last_spans_and_lines_are_sent_before_the_end(trained: Project, collector: Collector) -> None:
+    delays = {"OTEL_BSP_SCHEDULE_DELAY": "60000", "OTEL_BLRP_SCHEDULE_DELAY": "60000"}
+    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, **delays) as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
         server.end(SECONDS_TO_END)
 
-    assert any(bytes.fromhex(TRACE) in body for _, body in collector.received)
+    assert collector.has("traces")
+    assert collector.has("logs")
 
 
 def test_log_line_names_the_trace(trained: Project, collector: Collector) -> None:
