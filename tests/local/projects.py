@@ -16,8 +16,8 @@ from tests.local.data_servers import free_port, wait_until_up
 from tests.running import ROOT, run
 
 INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")
-LAST_SET_UP: dict[str, Path] = {}
-"""The libraries of the project that was set up last, by its Python."""
+LENDERS = ROOT / "build/byte-code"
+"""Leads, by their Python, to the libraries of the project that any worker, also of an earlier run, set up last."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,15 @@ class Project:
 
     def set_up(self) -> None:
         """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 40 s of a core."""
-        libraries = self.folder / ".venv/lib"
-        if lender := LAST_SET_UP.get(self.python):
+        libraries, lender = self.folder / ".venv/lib", LENDERS / self.python
+        if lender.exists():
             run("uv", "sync", "--quiet", cwd=self.folder, env=self.environment)
-            lend_byte_code(lender, libraries)
+            lend_byte_code(lender.resolve(), libraries)
         self.make("setup")
-        LAST_SET_UP[self.python] = libraries
+        LENDERS.mkdir(parents=True, exist_ok=True)
+        new = LENDERS / f"{self.python}-{os.getpid()}"
+        new.symlink_to(libraries)
+        new.replace(lender)  # at once, as other workers look there
 
     def make(self, target: str, **settings: str) -> str:
         """Run a target that must succeed, and return what it printed."""
@@ -91,5 +94,5 @@ def lend_byte_code(lender: Path, libraries: Path) -> None:
         link = libraries / path.relative_to(lender)
         if Path(source_from_cache(link)).exists():
             link.parent.mkdir(exist_ok=True)
-            with suppress(FileExistsError):
+            with suppress(OSError):  # it is there, or on another file system
                 link.hardlink_to(path)
