@@ -58,9 +58,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def render(template: Path, tmp_path: Path) -> Render:
     """Return a function that generates a repository from answers and returns its folder."""
+    return renderer(template, tmp_path)
+
+
+def renderer(template: Path, parent: Path) -> Render:
+    """Return a function that generates a repository from answers, below a folder, and returns where it is."""
 
     def generate(folder: str = "project", **answers: Any) -> Path:
-        destination = tmp_path / folder
+        destination = parent / folder
         run_copy(str(template), destination, data=answers, defaults=True, quiet=True)
         return destination
 

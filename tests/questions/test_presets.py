@@ -1,13 +1,13 @@
 """A preset answers the detail questions; a detail given by --data wins, and an update keeps it."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 from copier import run_copy
 
-from tests.conftest import Render
 from tests.running import ROOT
 
 PRESETS = ["minimal", "standard", "full", "custom"]
@@ -56,73 +56,81 @@ DETAILS = [name for name, question in QUESTIONS.items() if question.get("when")]
 COMPUTED = [name for name, question in QUESTIONS.items() if question.get("when") is False]
 
 
+class Answers(NamedTuple):
+    """What Copier makes of some answers."""
+
+    chosen: dict[str, Any]
+    """All of them, of which some are defaults."""
+    recorded: dict[str, Any]
+    """Those that an update will find."""
+
+
+Ask = Callable[..., Answers]
+
+
+@pytest.fixture
+def ask(plain_template: Path, tmp_path: Path) -> Ask:
+    """Return a function from the answers that are given to all."""
+
+    def asked(**given: Any) -> Answers:
+        name = ".copier-answers.yml"
+        only_them = ["*", f"!{name}"]
+        worker = run_copy(str(plain_template), tmp_path, data=given, defaults=True, quiet=True, exclude=only_them)
+        return Answers(dict(worker.answers.combined), yaml.safe_load((tmp_path / name).read_text()))
+
+    return asked
+
+
 def test_every_detail_is_tested() -> None:
     assert set(DETAILS) == set(GIVEN)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_preset_chooses(preset: str, template: Path, tmp_path: Path) -> None:
-    chosen = asked(template, tmp_path, preset=preset)
+def test_preset_chooses(preset: str, ask: Ask) -> None:
+    chosen = ask(preset=preset).chosen
     assert {name: chosen[name] for name in DETAILS} == CHOSEN[preset]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("name", "value"), GIVEN.items())
-def test_given_detail_wins(preset: str, name: str, value: Any, template: Path, tmp_path: Path) -> None:
+def test_given_detail_wins_and_is_recorded(preset: str, name: str, value: Any, ask: Ask) -> None:
     given = {name: value} | NEEDED.get(name, {})
-    chosen = asked(template, tmp_path, preset=preset, **given)
+    chosen, recorded = ask(preset=preset, **given)
     assert {name: chosen[name] for name in DETAILS} == CHOSEN[preset] | given
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize(("name", "value"), GIVEN.items())
-def test_given_detail_is_recorded(preset: str, name: str, value: Any, render: Render) -> None:
-    assert recorded(render(preset=preset, **{name: value} | NEEDED.get(name, {})))[name] == value
+    assert recorded[name] == value
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", DETAILS)
-def test_detail_equal_to_the_default_is_recorded_when_given(preset: str, name: str, render: Render) -> None:
+def test_detail_equal_to_the_default_is_recorded_when_given(preset: str, name: str, ask: Ask) -> None:
     # Else a release that changes the default would change this repository.
     value = CHOSEN[preset][name]
-    assert recorded(render(preset=preset, **{name: value}))[name] == value
+    assert ask(preset=preset, **{name: value}).recorded[name] == value
 
 
 @pytest.mark.parametrize("preset", ["minimal", "standard", "full"])
-def test_details_not_given_are_not_recorded(preset: str, render: Render) -> None:
+def test_details_not_given_are_not_recorded(preset: str, ask: Ask) -> None:
     # So that `copier update` with another preset brings what that preset chooses.
-    assert set(recorded(render(preset=preset))) & set(DETAILS) == set()
+    assert set(ask(preset=preset).recorded) & set(DETAILS) == set()
 
 
-def test_custom_records_every_detail(render: Render) -> None:
-    assert set(DETAILS) <= set(recorded(render(preset="custom")))
+def test_custom_records_every_detail(ask: Ask) -> None:
+    assert set(DETAILS) <= set(ask(preset="custom").recorded)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_computed_values_are_not_recorded(preset: str, render: Render) -> None:
-    assert set(recorded(render(preset=preset))) & set(COMPUTED) == set()
+def test_computed_values_are_not_recorded(preset: str, ask: Ask) -> None:
+    assert set(ask(preset=preset).recorded) & set(COMPUTED) == set()
 
 
-def test_identity_is_recorded(render: Render) -> None:
+def test_identity_is_recorded(ask: Ask) -> None:
     always = {name for name, question in QUESTIONS.items() if "when" not in question}
-    assert always <= set(recorded(render()))
+    assert always <= set(ask().recorded)
 
 
-def test_repository_is_named_after_the_project(template: Path, tmp_path: Path) -> None:
-    assert asked(template, tmp_path, project_name="Churn: Risk & Co.")["repository_name"] == "churn-risk-co"
+def test_repository_is_named_after_the_project(ask: Ask) -> None:
+    assert ask(project_name="Churn: Risk & Co.").chosen["repository_name"] == "churn-risk-co"
 
 
-def test_package_is_named_after_the_repository(template: Path, tmp_path: Path) -> None:
-    assert asked(template, tmp_path, repository_name="churn-risk")["package_name"] == "churn_risk"
-
-
-def asked(template: Path, tmp_path: Path, **answers: Any) -> dict[str, Any]:
-    """Return all answers, of which some are given and the others are defaults; write nothing."""
-    worker = run_copy(str(template), tmp_path / "project", data=answers, defaults=True, quiet=True, pretend=True)
-    return dict(worker.answers.combined)
-
-
-def recorded(project: Path) -> dict[str, Any]:
-    """Return the answers that an update will find."""
-    answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    return answers
+def test_package_is_named_after_the_repository(ask: Ask) -> None:
+    assert ask(repository_name="churn-risk").chosen["package_name"] == "churn_risk"
