@@ -9,7 +9,7 @@ READY := .venv/ready
 # The first changes all of a cluster, so the tests that use one run before; the others take as long, and use none.
 # As it mostly waits, there is a worker more than processors. That worker is given the next of the list long before it is
 # free, so the longest come before it and single tests after.
-BESIDE := local/test_frameworks.py local/test_demo.py local/test_docs.py local/test_model_server.py \
+BESIDE := local/test_frameworks.py local/test_demo.py lifecycle local/test_docs.py local/test_model_server.py \
 	local/test_model_server_life.py site cookiecutter
 LAST := tests/platform/test_install.py $(BESIDE:%=tests/%)
 
