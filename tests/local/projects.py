@@ -36,7 +36,7 @@ class Project:
         return kept | {"PATH": path, "UV_PYTHON": self.python} | self.settings
 
     def set_up(self) -> None:
-        """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 40 s of a core."""
+        """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 20 s of a core."""
         libraries, lender = self.folder / ".venv/lib", LENDERS / self.python
         if lender.exists():
             run("uv", "sync", "--quiet", cwd=self.folder, env=self.environment)

@@ -334,6 +334,11 @@ class Collector(NamedTuple):
     address: str
     received: list[tuple[str, bytes]]
 
+    def settings(self, milliseconds: str) -> dict[str, str]:
+        """Return the settings by which a server sends it spans and log so often."""
+        delays = dict.fromkeys(("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"), milliseconds)
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.address} | delays
+
     def has(self, signal: str) -> bool:
         """Return whether `traces` or `logs` with the trace of the test's request have come."""
         return any(path == f"/v1/{signal}" and bytes.fromhex(TRACE) in body for path, body in self.received)
@@ -365,15 +370,13 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 def test_span_and_log_go_to_the_collector(trained: Project, collector: Collector) -> None:
-    delays = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "50"}
-    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, **delays) as server:
+    with serving(trained, **collector.settings("50")) as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
         server.wait_for(lambda: collector.has("traces") and collector.has("logs"))
 
 
 def test_last_spans_and_lines_are_sent_before_the_end(trained: Project, collector: Collector) -> None:
-    delays = {"OTEL_BSP_SCHEDULE_DELAY": "60000", "OTEL_BLRP_SCHEDULE_DELAY": "60000"}
-    with serving(trained, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, **delays) as server:
+    with serving(trained, **collector.settings("60000")) as server:
         server.ask(INFER, REQUEST, traceparent=PARENT)
         server.end(SECONDS_TO_END)
 
