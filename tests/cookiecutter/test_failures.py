@@ -1,5 +1,6 @@
 """What Cookiecutter cannot finish is refused in a sentence, and nothing of it stays."""
 
+import json
 import os
 import signal
 import sys
@@ -23,7 +24,7 @@ REFUSED = {
     "repository_name=/wine": "'/wine' is no DNS-1123 label",
     "project_name=酒": "'' is no DNS-1123 label",
     "description=": "The text is empty",
-    "author_name='''\"\"\"\\": "has a line break, a control character or one of",
+    "author_name='''\"\"\"\\": "has one of",
     "gitops=flux": "The address is empty; Flux follows the repository",
     "extras=katib, ray": "'ray' is not in ['katib', 'trainer', 'registry', 'notebooks']",
     "monitoring=maybe": "'maybe' is no answer to monitoring; write yes or no",
@@ -39,6 +40,20 @@ def test_refused_answer(answer: str, template: Path, output: Path) -> None:
     assert done.returncode == 1
     assert REFUSED[answer] in message(done.stderr)
     assert list(output.iterdir()) == []
+
+
+def test_computed_value_in_a_replay_is_refused(template: Path, tmp_path: Path, output: Path) -> None:
+    start(str(template), "--no-input", cwd=output)
+    (replay,) = (tmp_path / "replay").iterdir()
+    context = json.loads(replay.read_text())
+    context["cookiecutter"]["image"] = "x$(touch hacked)"
+    replay.write_text(json.dumps(context))
+
+    done = start("--replay", str(template), "--output-dir", str(tmp_path / "again"), cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "Invalid choice for 'image': 'x$(touch hacked)'" in message(done.stderr)
+    assert not (tmp_path / "again/wine-cultivars").exists()
 
 
 def test_refused_answer_leaves_a_folder_that_was_there(template: Path, output: Path) -> None:

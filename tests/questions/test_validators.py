@@ -59,12 +59,21 @@ BAD_TEXTS = [
     ("wine\tred", r'"wine\\tred" has .* a control character'),
     ("wine\x1b[31m", r'"wine\\u001b\[31m" has .* a control character'),
     ("wine\u2028red", r'"wine\\u2028red" has a line break'),
-    ("{{ wine }}", r'"{{ wine }}" has .* one of'),
-    ("wine}", '"wine}" has .* one of'),
-    (r"wine\red", r'"wine\\\\red" has .* one of'),
-    ("`wine`", '"`wine`" has .* one of'),
-    ("<wine>", '"<wine>" has .* one of'),
-    ('O\'Neil "Ω" {{x}} \\', r"\"O'Neil .* \{\{x\}\} .*\" has .* one of"),
+    ("wine\x9b31m", r'"wine\\u009b31m" has .* a control character'),
+    ("wine\u202eder", r'"wine\\u202eder" has .* one that nobody sees'),  # the rest is shown from right to left
+    ("wine\u2066red", r'"wine\\u2066red" has .* one that nobody sees'),
+    ("wine\u200bred", r'"wine\\u200bred" has .* one that nobody sees'),
+    ("wine\ufeffred", r'"wine\\ufeffred" has .* one that nobody sees'),
+    ("wine\U000e0041red", r'"wine\\udb40\\udc41red" has .* one that nobody sees'),
+    ("wine\ufffered", r'"wine\\ufffered" has .* one that nobody sees'),
+    ("wine\ud800red", r'"wine\\ud800red" has .* one that nobody sees'),
+    ("wine\u00a0red", r'"wine\\u00a0red" has .* plain blanks only'),
+    ("{{ wine }}", r'"{{ wine }}" has one of'),
+    ("wine}", '"wine}" has one of'),
+    (r"wine\red", r'"wine\\\\red" has one of'),
+    ("`wine`", '"`wine`" has one of'),
+    ("<wine>", '"<wine>" has one of'),
+    ('O\'Neil "Ω" {{x}} \\', r"\"O'Neil .* \{\{x\}\} .*\" has one of"),
 ]
 LONGEST = {"project_name": 60, "description": 200, "author_name": 100}
 GOOD_TEXTS = [
