@@ -19,12 +19,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import SystemRandom
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
 from uv import find_uv_bin
 
 HOST = "127.0.0.1"
+ALIAS = "127.1"
+"""The same address, in a form that clients do not take for this machine's own."""
+STRANGER = "127.2"
+"""Another address of this machine in such a form, which the certificates of servers do not name."""
 SECRET = "correct-horse-battery"  # noqa: S105  (each server here takes it as the password or the key)
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # Azurite's own
 
@@ -37,6 +42,12 @@ CREATE DATABASE wines;
 CREATE USER wine@'{HOST}' IDENTIFIED BY '{SECRET}';
 GRANT ALL ON wines.* TO wine@'{HOST}';
 """
+
+CERTIFICATE = "certificate.pem"
+# https://www.postgresql.org/docs/current/protocol-message-formats.html
+ENCRYPTION_REQUESTS = [code.to_bytes(4) for code in (80877103, 80877104)]
+NO_ENCRYPTION = b"N"
+PASSWORD_REQUEST = b"R" + (8).to_bytes(4) + (3).to_bytes(4)
 
 PORTS = range(10_000, 30_000)  # below those that systems give to outgoing connections, and below NodePorts
 SECONDS_TO_START = 240  # the first start downloads the server
@@ -53,6 +64,10 @@ class Source:
     def at(self, path: str) -> "Source":
         """Return the same source with another address, below this one."""
         return Source(f"{self.address}/{path}", self.environment)
+
+    def moved(self, host: str) -> "Source":
+        """Return the same source at another address of its host."""
+        return Source(self.address.replace(HOST, host), self.environment)
 
     def but(self, **environment: str) -> "Source":
         """Return the same source with other environment variables."""
@@ -148,7 +163,7 @@ def azure_server(cache: Path) -> Iterator[Source]:
 
 @contextmanager
 def postgres_server() -> Iterator[Source]:
-    """Run PostgreSQL with a superuser `wine` who needs the password."""
+    """Run PostgreSQL with TLS, and a superuser `wine` who needs the password."""
     port, initdb, postgres = free_port(), program("initdb"), program("postgres")
     with _unprivileged() as (folder, options):
         password = folder / "password"
@@ -156,14 +171,16 @@ def postgres_server() -> Iterator[Source]:
         login = ["--username=wine", "--auth=scram-sha-256", f"--pwfile={password}"]
         command = [initdb, f"--pgdata={folder}/data", *login, "--locale=C", "--encoding=UTF8", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, **options)
-        command = [postgres, "-D", f"{folder}/data", "-h", HOST, "-p", port, "-k", str(folder)]
+        command = [postgres, "-D", f"{folder}/data", "-h", f"{HOST},127.0.0.2", "-p", port, "-k", str(folder)]
+        encryption = {"ssl": "on"} | _certified(folder, options, "ssl_cert_file", "ssl_key_file")
+        command += [option for name, value in encryption.items() for option in ("-c", f"{name}={value}")]
         with running(command, "ready to accept connections", **options):
-            yield Source(f"postgresql://wine@{HOST}:{port}/postgres", {"DATABASE_PASSWORD": SECRET})
+            yield Source(f"postgresql://wine@{HOST}:{port}/postgres", _login(folder))
 
 
 @contextmanager
 def mysql_server() -> Iterator[Source]:
-    """Run MariaDB with a user `wine` who needs the password."""
+    """Run MariaDB with TLS, and a user `wine` who needs the password."""
     port, install, mariadbd = free_port(), program("mariadb-install-db"), program("mariadbd")
     with _unprivileged() as (folder, options):
         (folder / "init.sql").write_text(MYSQL_USER)
@@ -171,10 +188,43 @@ def mysql_server() -> Iterator[Source]:
         command += ["--auth-root-authentication-method=normal"]
         subprocess.run(command, check=True, capture_output=True, **options)
         files = {"datadir": "data", "socket": "socket", "pid-file": "pid", "init-file": "init.sql"}
-        command = [mariadbd, "--no-defaults", f"--bind-address={HOST}", f"--port={port}"]
+        command = [mariadbd, "--no-defaults", f"--bind-address={HOST},127.0.0.2", f"--port={port}"]
         command += [f"--{name}={folder / file}" for name, file in files.items()]
+        command += [f"--{name}={file}" for name, file in _certified(folder, options, "ssl-cert", "ssl-key").items()]
         with running(command, "ready for connections", **options):
-            yield Source(f"mysql://wine@{HOST}:{port}/wines", {"DATABASE_PASSWORD": SECRET})
+            yield Source(f"mysql://wine@{HOST}:{port}/wines", _login(folder))
+
+
+def _certified(folder: Path, options: dict[str, Any], certificate: str, key: str) -> dict[str, str]:
+    """Make a certificate that vouches for itself, and return its two files by the options that name them."""
+    names = f"subjectAltName=IP:{HOST},DNS:{ALIAS}"
+    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj=/CN=wines", "-addext", names]
+    command += ["-out", CERTIFICATE, "-keyout", "key.pem"]
+    subprocess.run(command, check=True, capture_output=True, **options)
+    return {certificate: f"{folder}/{CERTIFICATE}", key: f"{folder}/key.pem"}
+
+
+def _login(folder: Path) -> dict[str, str]:
+    return {"DATABASE_PASSWORD": SECRET, "DATABASE_CA_FILE": f"{folder}/{CERTIFICATE}"}
+
+
+@contextmanager
+def eavesdropper() -> Iterator[tuple[Source, list[bytes]]]:
+    """Pretend to be a PostgreSQL that wants the password in clear text, and give it with all that clients say."""
+    heard: list[bytes] = []
+
+    class Session(BaseRequestHandler):
+        def handle(self) -> None:
+            while said := self.request.recv(1024):
+                heard.append(said)
+                self.request.sendall(NO_ENCRYPTION if said[4:8] in ENCRYPTION_REQUESTS else PASSWORD_REQUEST)
+
+    with ThreadingTCPServer((HOST, 0), Session) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = {"DATA_TABLE": "wine", "DATABASE_PASSWORD": SECRET}
+        yield Source(f"postgresql://wine@{HOST}:{server.server_address[1]}/wines", settings), heard
+        server.shutdown()
 
 
 def free_port() -> str:

@@ -1,18 +1,18 @@
 """Reads the rows, and holds some out. Nothing here judges them: that is `validation`."""
 
-import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
 import fsspec
 import pandas as pd
 
+from .addresses import DATABASES, Address, is_address, parse
+from .databases import read_table
 from .errors import DataError
 
 SAMPLE = "sklearn:wine"
-DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 PACKAGES = {
     "s3": "s3fs",
     "gs": "gcsfs",
@@ -21,25 +21,36 @@ PACKAGES = {
     "mysql": "'pymysql[rsa]'",
 }
 """What must be installed to read from an address, by its scheme."""
-SECRET = re.compile(r"(password|secret|sig|signature|token)=", re.IGNORECASE)
 
 
-def load(uri: str, table: str | None = None, password: str | None = None) -> pd.DataFrame:
+def load(
+    uri: str,
+    table: str | None = None,
+    password: str | None = None,
+    password_host: str | None = None,
+    ca_file: Path | None = None,
+) -> pd.DataFrame:
     """Read the rows behind `uri`: the sample, a file, or a table of a database.
 
     Args:
         uri: `sklearn:wine`; a CSV or Parquet file as a path or any fsspec address; or `postgresql://` or `mysql://`.
+            It holds no secret: `addresses` says what it may hold.
         table: the table to read, for a database.
-        password: the database's password, which never stands in `uri`.
+        password: the database's password.
+        password_host: the only host that it is sent to, as `host` or `host:port`; by default that of `uri`.
+        ca_file: the authorities that may vouch for the database; by default those that the machine trusts.
 
     Raises:
         DataError: nothing readable is there; the message names the address and the cause.
     """
     if uri == SAMPLE:
         return _sample()
-    scheme = uri.partition("://")[0]
+    address = _address(uri)
+    scheme = address.scheme if address else ""
     try:
-        return _read_table(uri, table, password) if scheme in DRIVERS else _read_file(uri)
+        if address and scheme in DATABASES:
+            return read_table(address, table, password, password_host, ca_file)
+        return _read_file(uri)
     except ImportError as error:
         remedy = f"run `uv add {PACKAGES[scheme]}`" if scheme in PACKAGES else str(error)
         raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
@@ -85,14 +96,16 @@ def _sample() -> pd.DataFrame:
     return frame.rename(columns={"target": "cultivar", "od280/od315_of_diluted_wines": "od280_od315"})
 
 
+def _address(uri: str) -> Address | None:
+    """Return the parts of an address, or None for a path of this machine."""
+    try:
+        return parse(uri) if is_address(uri) else None
+    except ValueError as error:
+        raise DataError(f"DATA_URI {error}") from None
+
+
 def _read_file(uri: str) -> pd.DataFrame:
-    address = urlsplit(uri)
-    if address.password or SECRET.search(address.query):
-        raise DataError(
-            f"The address of {address.hostname} contains a secret, which would end up in logs and run records. "
-            "Copy the file to where credentials come from the environment: a local path, s3://, gs:// or az://."
-        )
-    suffix = PurePosixPath(address.path).suffix
+    suffix = PurePosixPath(urlsplit(uri).path).suffix
     if suffix not in READERS:
         raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(READERS)}.")
     try:
@@ -105,25 +118,3 @@ def _read_file(uri: str) -> pd.DataFrame:
         cause = error.__cause__ or error  # fsspec turns every failure of HTTP into a missing file
         line = ": ".join([type(cause).__name__, *str(cause).splitlines()[:1]])
         raise DataError(f"{uri!r} cannot be read: {line}") from error
-
-
-def _read_table(uri: str, table: str | None, password: str | None) -> pd.DataFrame:
-    import sqlalchemy as sql
-
-    try:
-        url = sql.make_url(uri)
-    except (sql.exc.ArgumentError, ValueError):  # without the address, which may hold a password
-        raise DataError("DATA_URI is no address of a database; write postgresql://user@host:5432/database.") from None
-    if url.password or "password" in url.query:
-        raise DataError(
-            f"The address of {url.host} contains a password, which would end up in logs and run records. "
-            "Move it to DATABASE_PASSWORD."
-        )
-    if not table:
-        raise DataError(f"DATA_URI={uri!r} is a database; name the table in DATA_TABLE.")
-    try:
-        engine = sql.create_engine(url.set(drivername=DRIVERS[url.drivername], password=password))
-        with engine.connect() as connection:
-            return pd.read_sql_table(table, connection)
-    except (sql.exc.SQLAlchemyError, ValueError) as error:
-        raise DataError(f"Table {table!r} of {uri!r} cannot be read: {str(error).splitlines()[0]}") from error
