@@ -42,7 +42,8 @@ def test_labels_say_what_it_is(image: str) -> None:
         "title": "wine-cultivars",
         "description": "Recognises a wine's cultivar from its chemistry",
         "licenses": "Apache-2.0",
-        "version": "0.1.0",
+        "version": image.rpartition(":")[2],
+        "revision": "",
     }
 
 

@@ -9,6 +9,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from .errors import RegistryError
+from .identity import identity
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ CHAMPION = "champion"
 HISTORY = "champion_history"
 PASSED = "gate_passed"
 REASON = "gate_reason"
+CODE = "code"
+"""The identity of the code that trained it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Registry:
 
     def register(self, model_uri: str, verdict: "Verdict") -> int:
         """Make the logged model a new version that remembers the verdict, and return its number."""
-        tags = {PASSED: str(verdict.passed), REASON: verdict.reason}
+        tags = {PASSED: str(verdict.passed), REASON: verdict.reason, CODE: identity()}
         return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
 
     def champion(self) -> int | None:
