@@ -6,11 +6,10 @@ import pytest
 import yaml
 
 from tests.local.images import build, load_on_node
-from tests.local.pipelines_server import PipelinesServer, pipelines_server
 from tests.local.projects import Project
 
 from .environments import Environment
-from .kubectl import RESTRICTED, Object, as_list, cluster_settings, kubectl
+from .kubectl import RESTRICTED, Object, as_list, kubectl
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
@@ -29,8 +28,6 @@ DEPLOYMENT = {
     "pipelinechannel--register-Output": 2,
 }
 """The arguments of the step that deploys, as the driver hands them to it under its condition."""
-RUN = {"pipeline/runid": "runs-0"}
-"""The label of the pods of the stand-in's first run."""
 ACCOUNT = "wine-cultivars-pipelines"
 WRITABLE = {"tmp": "/tmp", "artifacts": "/minio"}  # noqa: S108  the pod's own
 """The only folders that steps may write to, of which KFP mounts the second for artifacts."""
@@ -66,30 +63,6 @@ def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restrict
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=120s")
 
 
-def test_failed_step_is_told_with_its_cause(spec: Object, restricted: str, project: Project) -> None:
-    failing = container(spec, "ingest", ARGUMENTS | {"data_uri": "gone.csv"})
-    start(restricted, "ingest", {"containers": [failing | {"name": "main"}]}, RUN)
-    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ingest", "-n", restricted, "--timeout=120s")
-
-    with pipelines_server(PipelinesServer(failing="ingest")) as address:
-        printed = project.fail("submit", **settings(address, restricted))
-
-    assert "Error: Step ingest failed: 'gone.csv' cannot be read" in printed
-    assert f"kubectl logs pod/ingest --namespace={restricted} --container=main" in printed
-
-
-def test_step_without_its_image_is_told_at_once(spec: Object, restricted: str, project: Project) -> None:
-    lacking = container(spec, "ingest", ARGUMENTS) | {"name": "main", "image": "gone:1"}
-    start(restricted, "ingest", {"containers": [lacking]}, RUN)
-    reason = "{.status.containerStatuses[0].state.waiting.reason}"
-    kubectl("wait", f"--for=jsonpath={reason}=ErrImageNeverPull", "pod/ingest", "-n", restricted, "--timeout=60s")
-
-    with pipelines_server(PipelinesServer()) as address:
-        printed = project.make("submit", **settings(address, restricted))
-
-    assert printed.count('  ingest is in ErrImageNeverPull: Container image "gone:1" is not present') == 1
-
-
 def test_deploy_step_rolls_out_by_its_accounts_rights(spec: Object, restricted: str, kserve: Environment) -> None:
     kserve.serve_only(1)
     step = container(spec, "deploy", DEPLOYMENT)
@@ -108,17 +81,12 @@ def test_deploy_step_rolls_out_by_its_accounts_rights(spec: Object, restricted: 
     assert "was given version 2 last" in kserve.project.make("status")
 
 
-def settings(address: str, namespace: str) -> dict[str, str]:
-    """Return the settings by which a project submits to a server, and finds the pods of its runs."""
-    return cluster_settings() | {"KFP_ENDPOINT": address, "PIPELINES_NAMESPACE": namespace}
-
-
-def start(namespace: str, name: str, containers: Object, labels: Object | None = None) -> None:
+def start(namespace: str, name: str, containers: Object) -> None:
     """Start a pod as KFP makes one for a step."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "restartPolicy": "Never",
             "serviceAccountName": ACCOUNT,

@@ -27,6 +27,8 @@ class Project:
     folder: Path
     python: str = "3.11"
     settings: dict[str, str] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+    """What each command begins with, such as what runs it in another network."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,12 +51,12 @@ class Project:
 
     def make(self, target: str, **settings: str) -> str:
         """Run a target that must succeed, and return what it printed."""
-        return run("make", *target.split(), cwd=self.folder, env=self.environment | settings)
+        return run(*self.within, "make", *target.split(), cwd=self.folder, env=self.environment | settings)
 
     def fail(self, target: str, **settings: str) -> str:
         """Run a target that must fail, and return what it printed."""
         done = subprocess.run(
-            ["make", *target.split()],
+            [*self.within, "make", *target.split()],
             cwd=self.folder,
             env=self.environment | settings,
             text=True,

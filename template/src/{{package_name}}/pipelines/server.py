@@ -10,7 +10,7 @@ from kfp import Client
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError
 
-from ..errors import PipelineError
+from ..errors import ClusterError, PipelineError
 from ..kubectl import Kubectl
 from ..settings import PROJECT, Settings
 
@@ -49,6 +49,25 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
             ) from error
         except (httpx2.HTTPError, HTTPError) as error:
             raise PipelineError(f"Kubeflow Pipelines at {address} does not answer: {error}.") from error
+
+
+def require_account(settings: Settings) -> None:
+    """Fail unless the cluster has the ServiceAccount of the steps, where that can be seen.
+
+    Raises:
+        ClusterError: it has not, and no pod of a run could be made.
+    """
+    namespace = settings.pipelines_namespace
+    try:
+        kubectl = Kubectl(settings)
+        found = kubectl.get(f"serviceaccount/{ACCOUNT}", namespace)
+    except ClusterError:  # the server may be reached where the cluster cannot
+        return
+    if not found:
+        raise ClusterError(
+            f"{kubectl.context} has no ServiceAccount {ACCOUNT!r}, as which the steps run, in the namespace "
+            f"{namespace!r}. PIPELINES_NAMESPACE names another; `make platform` makes the account."
+        )
 
 
 def _client(address: str, settings: Settings) -> Client:

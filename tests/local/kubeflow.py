@@ -1,0 +1,95 @@
+"""The real Kubeflow Pipelines and Argo, as processes of this machine in a network of their own."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.running import give_up, run
+
+ENDPOINT = "http://127.0.0.1:8888"
+MLFLOW = "http://127.0.0.1:5000"
+NAMESPACE = "kubeflow"
+NEEDED = ("OPERATORS", "OPERATORS_BUILD")
+"""The folder of the scripts that start them, and that of what these have built."""
+TIMES = {"DEFAULT_REQUEUE_TIME": "1s"}
+"""How long Argo waits after each change of a run: by default 10 s, which is most of a short run's time."""
+IMAGE_OF_STEPS = "--group pipeline --compile-bytecode"
+"""What `uv sync` installs into it; steps that may not write byte code would compile all at each start."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs."""
+
+    folder: Path
+    scripts: Path
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """Return what a command begins with that is to run in its network."""
+        return (str(self.folder / "in"),)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return the settings by which a project's commands act on it."""
+        context = {"KUBECONFIG": str(self.folder / "kst/kubeconfig"), "CONTEXT": "kubish"}
+        return context | {"KFP_ENDPOINT": ENDPOINT, "PIPELINES_NAMESPACE": NAMESPACE}
+
+    def run(self, *command: str) -> str:
+        """Run a command in its network, which must succeed, and return what it printed."""
+        return run(*self.within, *command, env=dict(os.environ) | TIMES | self.settings)
+
+    def read(self, url: str, **sent: Any) -> Any:
+        """Return the JSON at an address of its network, to which something may be sent."""
+        body = ["--header", "Content-Type: application/json", "--data", json.dumps(sent)] if sent else []
+        return json.loads(self.run("curl", "--silent", "--show-error", "--fail", *body, url))
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let nobody reach the address of its API while the body runs; the steps, which use another port, go on."""
+        rule = ("INPUT", "-p", "tcp", "--dport", "8888", "-j", "REJECT", "--reject-with", "tcp-reset")
+        self.run("iptables", "--insert", *rule)
+        try:
+            yield
+        finally:
+            self.run("iptables", "--delete", *rule)
+
+    def give_image(self, name: str) -> None:
+        """Give its node the image of the steps under another name."""
+        images = self.folder / "k/images"
+        (built,) = images.glob("*-pipeline_*")
+        link = images / re.sub("[/:]", "_", name)
+        if not link.exists():
+            link.symlink_to(built)
+
+
+@contextmanager
+def started(folder: Path, project: Path, manifests: Path, environment: dict[str, str]) -> Iterator[Stack]:
+    """Run the stack while the body does.
+
+    Args:
+        folder: what it keeps goes here.
+        project: whose steps it runs.
+        manifests: the folder of the waves of a platform with Kubeflow Pipelines.
+        environment: of the project's commands.
+    """
+    scripts, built = (Path(os.environ.get(name) or give_up(f"{name} names no folder")).resolve() for name in NEEDED)
+    if os.geteuid():
+        give_up("only root may make a network")
+    for name in ("bin", "src", "venv"):  # `venv` is filled by the first run of all
+        (built / name).mkdir(exist_ok=True)
+        (folder / name).symlink_to(built / name)
+    network = f"kfp-{os.getpid()}"
+    waves = {"PIPELINES_MANIFESTS": "40-pipelines", "PROJECT_MANIFESTS": "70-project"}
+    settings = {name: str(manifests / wave) for name, wave in waves.items()} | {"PIPELINE_SYNC": IMAGE_OF_STEPS} | TIMES
+    git = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
+    try:
+        run(str(scripts / "up"), str(folder), str(project), str(scripts), network, env=environment | git | settings)
+        yield Stack(folder, scripts)
+    finally:
+        run(str(scripts / "down"), str(folder), network)

@@ -1,0 +1,168 @@
+"""`make submit` runs the pipeline on the real Kubeflow Pipelines, and tells how it goes, whatever happens."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.running import run
+
+from .kubeflow import Stack
+from .projects import Project
+
+pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
+
+STEPS = ["ingest", "validate", "split", "train", "evaluate", "register", "promote", "report-run"]
+LOST_SECONDS = 8
+"""In which a connection is tried more than once."""
+ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
+NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
+AS_NOBODY = """
+from wine_cultivars.pipelines import cluster
+from wine_cultivars.cli import main
+cluster.ACCOUNT = "nobody"
+cluster.require_account = lambda settings: None
+main()
+"""
+"""Submits for a ServiceAccount that was there a moment ago."""
+WITH_GPU = """
+from wine_cultivars.pipelines.resources import STEPS, Resources
+STEPS["Ingest"] = Resources(gpus=1)
+from wine_cultivars.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def trained_there(submitting: Project, stack: Stack) -> str:
+    """Return what is printed of a first run, during which its server does not answer for some seconds."""
+    with submit(submitting) as command:
+        said = read_until(command, "ingest")
+        with stack.silent():
+            said += read_until(command, "trying again")
+            time.sleep(LOST_SECONDS)
+        said += command.communicate(timeout=400)[0]
+    assert command.returncode == 0, said
+    return said
+
+
+def test_run_is_followed_while_the_server_is_away(trained_there: str) -> None:
+    assert ROW.findall(trained_there) == [(step, "done") for step in STEPS]
+    assert trained_there.count("does not answer") == 1
+    assert trained_there.endswith("The run succeeded.\n")
+
+
+def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:
+    printed = submitting.fail("submit", DATA_TARGET="gone")
+
+    assert ROW.findall(printed) == [("ingest", "cached"), ("validate", "failed"), ("report-run", "done")]
+    assert "Error: Step validate failed: The target 'gone' is not in schema.yaml; set DATA_TARGET" in printed
+    (command,) = re.findall("The whole log: (kubectl .*)", printed)
+    log = run(*submitting.within, *command.split(), env=submitting.environment)
+    assert "The target 'gone' is not in schema.yaml" in log
+
+    again = submitting.fail(f"follow RUN={name_of(printed)}")
+    assert ROW.findall(again) == ROW.findall(printed)
+    assert "Step validate failed: The target 'gone'" in again
+
+
+def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> None:
+    with submit(submitting) as command:
+        said = read_until(command, "Run ")
+        said += interrupt(command)
+    name = name_of(said)
+    assert f"`make follow RUN={name}` follows it again, `make stop RUN={name}` ends it." in said
+    assert "Traceback" not in said
+
+    assert "is being ended" in submitting.make(f"stop RUN={name}")
+    assert "Error: The run was ended by hand" in submitting.fail(f"follow RUN={name}")
+    assert "had ended before" in submitting.make(f"stop RUN={name}")
+
+
+def test_pod_that_no_node_takes_is_told_once(submitting: Project) -> None:
+    with submit(submitting, WITH_GPU, DATA_URI="sklearn:iris") as command:
+        said = read_until(command, "Insufficient nvidia.com/gpu")
+        time.sleep(LOST_SECONDS)
+        said += interrupt(command)
+    submitting.make(f"stop RUN={name_of(said)}")
+
+    assert said.count("cannot be scheduled: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu") == 1
+
+
+def test_image_that_no_node_has_is_told_once(submitting: Project) -> None:
+    with submit(submitting, DATA_URI="sklearn:iris", PIPELINE_IMAGE="gone:1") as command:
+        said = read_until(command, "gone:1")
+        time.sleep(LOST_SECONDS)
+        said += interrupt(command)
+    submitting.make(f"stop RUN={name_of(said)}")
+
+    assert said.count('is in ImagePullBackOff: Back-off pulling image "gone:1"') == 1
+
+
+def test_pods_that_cannot_be_made_are_told_with_the_reason(submitting: Project) -> None:
+    with submit(submitting, AS_NOBODY) as command:
+        said, _ = command.communicate(timeout=120)
+
+    assert command.returncode == 1
+    assert 'serviceaccount "nobody" not found' in said
+
+
+def test_namespace_without_the_account_is_told_before_anything_runs(submitting: Project) -> None:
+    printed = submitting.fail("submit", PIPELINES_NAMESPACE="nowhere")
+
+    assert "no ServiceAccount 'wine-cultivars-pipelines', as which the steps run, in the namespace 'nowhere'" in printed
+    assert not NAME.search(printed)
+
+
+def test_unknown_run_is_refused_at_once(submitting: Project) -> None:
+    assert "Error: Kubeflow Pipelines refuses: " in submitting.fail("follow RUN=gone")
+    assert "Which run?" in submitting.fail("stop")
+
+
+@contextmanager
+def submit(
+    project: Project, program: str = "from wine_cultivars.cli import main; main()", **settings: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start `submit`, in the words of a program that may first change something."""
+    with subprocess.Popen(
+        [*project.within, "uv", "run", "python", "-c", program, "submit"],
+        cwd=project.folder,
+        env=project.environment | settings,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def interrupt(command: "subprocess.Popen[str]") -> str:
+    """Press Ctrl-C, and return what is printed then."""
+    os.killpg(command.pid, signal.SIGINT)
+    return command.communicate(timeout=60)[0]
+
+
+def read_until(command: "subprocess.Popen[str]", text: str) -> str:
+    """Return the lines that a command prints up to one that holds a text."""
+    assert command.stdout
+    said = ""
+    for line in command.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"{text!r} is not in:\n{said}")
+
+
+def name_of(printed: str) -> str:
+    """Return the name of the run that was printed."""
+    found = NAME.search(printed)
+    assert found, printed
+    return found[1]
