@@ -6,13 +6,6 @@
 PYTHON ?= python3
 READY := .venv/ready
 
-# The first changes all of a cluster, so the tests that use one run before; the others take as long, and use none.
-# As it mostly waits, there is a worker more than processors. That worker is given the next of the list long before it is
-# free, so the longest come before it and single tests after.
-BESIDE := local/test_frameworks.py local/test_demo.py lifecycle local/test_docs.py local/test_model_server.py \
-	local/test_model_server_life.py site cookiecutter
-LAST := tests/platform/test_install.py $(BESIDE:%=tests/%)
-
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -20,8 +13,7 @@ demo: $(READY) ## From nothing to a served prediction, in build/demo
 	@.venv/bin/python scripts/demo.py
 
 test: $(READY) lint ## Run the whole test suite
-	.venv/bin/pytest -n auto --dist loadgroup $(LAST:%=--ignore=%)
-	.venv/bin/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --no-loadscope-reorder $(LAST)
+	@.venv/bin/python scripts/test.py
 
 lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff check

@@ -1,6 +1,5 @@
 """What every test of the template shares."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
@@ -10,14 +9,20 @@ import pytest
 from copier import run_copy
 from jinja2 import Environment
 
-from tests.local.images import build, build_kubectl, require_docker
+from tests.isolation import isolated
+from tests.local.images import build, build_kubectl
 from tests.local.projects import Project, trained_project
+from tests.needs import require_docker
 from tests.running import ROOT, commit_all, run
 
-for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
-    os.environ.pop(name, None)  # what `make test` tells its children is not meant for the make of a generated project
-
 Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep this machine's settings from every test, and what tests write from the machine."""
+    with isolated(tmp_path_factory.mktemp("home")):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

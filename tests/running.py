@@ -1,13 +1,11 @@
 """What tests run: commands, and Git on folders of their own."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.needs import bring, require, require_index
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,10 +22,17 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
 def install_alone(program: str, folder: Path) -> Path:
     """Install a program into an environment of its own, in the version that the lock names, and return its path."""
     (locked,) = re.findall(rf"^{program}==[\d.]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    require_index()
     uv, environment = str(Path(sys.executable).with_name("uv")), folder / "venv"
     run(uv, "venv", "--quiet", "--python", sys.executable, str(environment), cwd=ROOT)
     run(uv, "pip", "install", "--quiet", "--python", str(environment), locked, cwd=ROOT)
     return environment / "bin" / program
+
+
+def build_go(module: Path, program: Path) -> None:
+    """Build the program of a Go module of this repository."""
+    bring(require("go"), "mod", "download", cwd=module)
+    run("go", "build", "-trimpath", "-ldflags=-s -w", f"-o={program}", cwd=module)
 
 
 def commit_all(repository: Path, message: str) -> None:
@@ -36,10 +41,3 @@ def commit_all(repository: Path, message: str) -> None:
     run("git", "init", "--quiet", "--initial-branch=main", cwd=repository)
     run("git", "add", "--all", cwd=repository)
     run("git", *identity, "commit", "--quiet", "--message", message, cwd=repository)
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip, but fail where CI must not skip."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -11,7 +11,7 @@ from copier import run_copy
 
 from tests.local.images import load_on_node
 from tests.local.projects import Project
-from tests.running import give_up
+from tests.needs import give_up, require, require_repositories
 
 from .api import repeating
 from .environments import Environment, rows
@@ -34,14 +34,14 @@ Start = Callable[[str], AbstractContextManager[Environment]]
 @pytest.fixture(scope="session")
 def kustomize() -> None:
     """Make sure that kubectl is there."""
-    if not shutil.which("kubectl"):
-        give_up("kubectl is not on PATH")
+    require("kubectl")
 
 
 @pytest.fixture(scope="session")
 def cluster(kustomize: None) -> None:
     """Make sure that an API server is there and knows the CRDs."""
     require_cluster()
+    require_repositories(*CRDS)
     for url in CRDS:
         crds = documents(kubectl("kustomize", url), "CustomResourceDefinition")
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given="---\n".join(crds))

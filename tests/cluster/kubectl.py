@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.running import give_up
+from tests.needs import give_up, require, unanswered
 
 Object = dict[str, Any]
 RESTRICTED: Object = {
@@ -46,9 +46,12 @@ def cluster_settings() -> dict[str, str]:
 
 
 def require_cluster() -> None:
-    """Skip on a laptop where KUBECONFIG names no cluster, and fail in CI."""
+    """Give up where KUBECONFIG names no cluster that answers."""
+    require("kubectl")
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
+    if complaint := unanswered("kubectl", "version", "--request-timeout=30s"):
+        give_up(f"the cluster that KUBECONFIG names does not answer: {complaint}")
 
 
 @contextmanager

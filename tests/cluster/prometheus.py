@@ -16,7 +16,7 @@ import yaml
 from tests.local.data_servers import free_port, wait_until_up
 from tests.local.images import docker, load_on_node
 from tests.local.promql import Prometheus
-from tests.running import give_up
+from tests.needs import require
 
 from .kubectl import Object, as_list, kubectl
 from .store import address
@@ -42,8 +42,7 @@ class ProxiedPrometheus(Prometheus):
 
 def load_program(name: str, tag: str, folder: Path) -> None:
     """Put an image on the node that has a program of this machine, which Debian's package brings."""
-    program = shutil.which(name) or give_up(f"{name} is not on this machine")
-    shutil.copy(program, folder / "program")
+    shutil.copy(require(name), folder / "program")
     (folder / "Dockerfile").write_text(f'FROM {BASE}\nCOPY program /bin/program\nENTRYPOINT ["/bin/program"]\n')
     docker("build", "--quiet", "--network=host", f"--tag={tag}", str(folder))
     load_on_node(tag)
@@ -90,7 +89,7 @@ def scraped(monitor: Object, namespace: str) -> Scraped:
 @contextmanager
 def state_metrics() -> Iterator[str]:
     """Run kube-state-metrics on this machine, and give its address, which pods can reach."""
-    program = shutil.which("kube-state-metrics") or give_up("kube-state-metrics is not on this machine")
+    program = require("kube-state-metrics")
     port, telemetry = free_port(), free_port()
     options = {
         "kubeconfig": os.environ["KUBECONFIG"],

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import time
 import uuid
@@ -17,7 +16,8 @@ import pytest
 import yaml
 from copier import run_copy
 
-from tests.running import give_up, run
+from tests.needs import bring, require
+from tests.running import run
 
 from .kubectl import Head, Object, documents, get, heads, kubectl, tried
 
@@ -66,10 +66,8 @@ class Made(NamedTuple):
 @pytest.fixture(scope="session")
 def definitions(cluster: None) -> Iterator[None]:
     """Have the API server know the objects of the controllers, and have a namespace for those of Argo CD meanwhile."""
-    if not shutil.which("go"):
-        give_up("go is not on PATH")
     for module, files in DEFINITIONS.items():
-        for file in Path(json.loads(run("go", "mod", "download", "-json", module))["Dir"]).glob(files):
+        for file in Path(downloaded(module)).glob(files):
             kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
     kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     kubectl("apply", "--server-side", "-f", "-", given="{apiVersion: v1, kind: Namespace, metadata: {name: argocd}}")
@@ -102,6 +100,12 @@ def repositories(
 def made(request: pytest.FixtureRequest, repositories: dict[str, Made]) -> Made:
     """Return the repository that a test is about."""
     return repositories[request.param]
+
+
+def downloaded(module: str) -> str:
+    """Return the folder of a Go module."""
+    told = bring(require("go"), "mod", "download", "-json", module, stderr=subprocess.DEVNULL)
+    return str(json.loads(told)["Dir"])
 
 
 def of(*names: str) -> pytest.MarkDecorator:

@@ -9,6 +9,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.needs import require_repositories
+
 from .kubectl import documents, kubectl
 
 pytestmark = [pytest.mark.usefixtures("kustomize"), pytest.mark.xdist_group("cluster")]
@@ -23,7 +25,9 @@ def project(projects: dict[str, Path]) -> Path:
 @pytest.fixture(scope="module")
 def installed(project: Path) -> str:
     """Return the manifests of Kubeflow Pipelines."""
-    return kubectl("kustomize", str(project / "deploy/platform/40-pipelines"))
+    wave = project / "deploy/platform/40-pipelines"
+    require_repositories((wave / "kustomization.yaml").read_text())
+    return kubectl("kustomize", str(wave))
 
 
 @pytest.mark.parametrize("package", ["kfp", "kfp-kubernetes"])

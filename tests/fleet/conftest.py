@@ -1,6 +1,5 @@
 """A template with three releases, repositories that it generated, and the command that looks at them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from copier import run_copy
 
+from tests.isolation import of_a_user
 from tests.running import ROOT, commit_all, run
 
 COMMAND = ("-m", "copier_kubeflow")
@@ -61,7 +61,7 @@ def command(cache: Path, tmp_path: Path) -> Command:
         return subprocess.run(
             [sys.executable, *COMMAND, name, "--cache", str(cache), *map(str, arguments)],
             cwd=tmp_path,
-            env=clean_environment() | environment,
+            env=environment_of_the_command() | environment,
             text=True,
             capture_output=True,
             check=False,
@@ -70,8 +70,6 @@ def command(cache: Path, tmp_path: Path) -> Command:
     return execute
 
 
-def clean_environment() -> dict[str, str]:
-    """Return the environment in which the command is found, and nothing that changes what it does or prints."""
-    unwanted = {"CI", "COLUMNS", "FORCE_COLOR", "GITHUB_TOKEN", "GITLAB_TOKEN", "NO_COLOR"}
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return kept | {"PYTHONPATH": str(ROOT / "src")}
+def environment_of_the_command() -> dict[str, str]:
+    """Return the environment in which the command is found."""
+    return of_a_user() | {"PYTHONPATH": str(ROOT / "src")}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.running import commit_all, run
 
-from .conftest import COMMAND, Command, Generate, clean_environment
+from .conftest import COMMAND, Command, Generate, environment_of_the_command
 
 EDIT = "\n\nOURS = True\n"
 
@@ -258,7 +258,7 @@ def test_progress_is_a_bar_on_a_terminal_but_none_in_ci(generate: Generate, cach
     arguments = [*COMMAND, "fleet", "--cache", str(cache), str(generate("wine"))]
 
     def printed(environment: dict[str, str]) -> str:
-        env = clean_environment() | {"TERM": "xterm"} | environment
+        env = environment_of_the_command() | {"TERM": "xterm"} | environment
         with pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", dimensions=(24, 80)) as terminal:
             terminal.expect(pexpect.EOF, timeout=120)
             return str(terminal.before)

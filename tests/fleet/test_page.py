@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.running import commit_all, give_up
+from tests.needs import require
+from tests.running import commit_all
 
 from .conftest import Command, Generate
 
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 PHONE_WIDTH = 390
 LONG = "a-repository-whose-name-goes-on-and-on-as-those-of-large-organisations-do"
 # What a reader sees, measured by the browser, which draws the page in a frame as wide as a phone.
@@ -60,11 +59,8 @@ def seen(page: Path, tmp_path: Path) -> dict[str, Any]:
 
 def browse(*arguments: str) -> str:
     """Run a headless browser and return what it prints."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not browser:
-        give_up(f"None of {', '.join(BROWSERS)} is installed.")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")  # the page is our own
-    command = [browser, *options, *arguments]
+    command = [require("chromium"), *options, *arguments]
     return subprocess.run(command, text=True, capture_output=True, check=True, timeout=120).stdout
 
 

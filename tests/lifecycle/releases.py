@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.running import ROOT, commit_all, give_up, run
+from tests.needs import give_up
+from tests.running import ROOT, commit_all, run
 
 STAND_INS = {
     "0.1.0": "01f9312",

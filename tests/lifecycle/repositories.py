@@ -1,6 +1,5 @@
 """Repositories that follow the template: how tests make, edit, update and read them."""
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 from copier import run_copy
 
+from tests.isolation import of_a_user
 from tests.running import commit_all, run
 
 COPIER = Path(sys.executable).with_name("copier")
@@ -48,7 +48,7 @@ class Repository:
 
     def call(self, *command: str, **settings: str) -> Done:
         """Run a command, and return how it ended."""
-        environment = os.environ | {"COPIER": str(COPIER), "UV": "true"} | settings
+        environment = of_a_user() | {"COPIER": str(COPIER), "UV": "true"} | settings
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def files(self) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from tests.conftest import Render
+from tests.needs import require_index
 from tests.rendering.texts import files
 from tests.running import ROOT, run
 
@@ -13,6 +14,7 @@ OLDEST = yaml.safe_load((ROOT / "copier.yml").read_text())["_min_copier_version"
 
 
 def test_oldest_copier_writes_the_same(template: Path, render: Render, tmp_path: Path) -> None:
+    require_index()
     uvx, written = Path(sys.executable).with_name("uvx"), tmp_path / "oldest"
     run(str(uvx), f"copier@{OLDEST}", "copy", "--defaults", "--data", "preset=full", str(template), str(written))
     assert contents(written) == contents(render(preset="full"))

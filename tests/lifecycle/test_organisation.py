@@ -1,12 +1,12 @@
 """What docs/organisation.md tells an organisation to do works when it is done to the letter."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.isolation import of_a_user
 from tests.running import ROOT, run
 
 from .releases import MAJOR, UNDER_TEST
@@ -88,4 +88,4 @@ def follow(commands: str, folder: Path, template: Path | None = None) -> None:
     script = commands.replace("uvx copier copy", f"{COPIER} copy --defaults")
     script = script.replace(" PATH_OR_URL_OF_THIS_TEMPLATE ", f" {template} ")
     settings = {"COPIER": str(COPIER), "UV": "true"}
-    run("bash", "-euc", script, cwd=folder, env=os.environ | IDENTITY | settings)
+    run("bash", "-euc", script, cwd=folder, env=of_a_user() | IDENTITY | settings)

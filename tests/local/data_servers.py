@@ -3,7 +3,6 @@
 import fcntl
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,8 +21,9 @@ from random import SystemRandom
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
-import pytest
 from uv import find_uv_bin
+
+from tests.needs import bring, give_up, require
 
 HOST = "127.0.0.1"
 ALIAS = "127.1"
@@ -51,7 +51,6 @@ PASSWORD_REQUEST = b"R" + (8).to_bytes(4) + (3).to_bytes(4)
 
 PORTS = range(10_000, 30_000)  # below those that systems give to outgoing connections, and below NodePorts
 SECONDS_TO_START = 240  # the first start downloads the server
-DEBIAN_FOLDERS = [*map(str, Path("/usr/lib/postgresql").glob("*/bin")), "/usr/sbin"]
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,6 @@ class Source:
     def but(self, **environment: str) -> "Source":
         """Return the same source with other environment variables."""
         return Source(self.address, self.environment | environment)
-
-
-def program(name: str) -> str:
-    """Return the path of a program; where it is missing, skip on a laptop and fail in CI."""
-    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *DEBIAN_FOLDERS]))
-    if path:
-        return path
-    reason = f"{name} is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @contextmanager
@@ -107,7 +95,7 @@ def s3_server() -> Iterator[Source]:
     """Run moto, an S3 in memory."""
     port = free_port()
     command = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--from", MOTO, "moto_server"]
-    with running([*command, "--host", HOST, "--port", port], "Running on"):
+    with brought([*command, "--host", HOST, "--port", port], "Running on"):
         yield Source(
             "s3://wines",
             {
@@ -138,23 +126,24 @@ def gcs_server() -> Iterator[Source]:
     """Run a Google Cloud Storage in memory."""
     port = free_port()
     command = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--from", GCS_EMULATOR, "gcp-storage-emulator"]
-    with running([*command, "start", "--in-memory", "--host", HOST, "--port", port], "All services started"):
+    with brought([*command, "start", "--in-memory", "--host", HOST, "--port", port], "All services started"):
         yield Source("gs://wines", {"STORAGE_EMULATOR_HOST": f"http://{HOST}:{port}"})
 
 
 @contextmanager
 def azure_server(cache: Path) -> Iterator[Source]:
     """Run Azurite, an Azure Blob Storage in memory, from an installation that outlives the session."""
-    port, node, npm = free_port(), program("node"), program("npm")
+    port, node, npm = free_port(), require("node"), require("npm")
     script = cache / AZURITE / "node_modules/azurite/dist/src/blob/main.js"
     cache.mkdir(exist_ok=True)
     with (cache / f"{AZURITE}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # pytest's workers share the installation
         if not script.exists():
-            install = [npm, "install", "--silent", "--ignore-scripts", "--prefix", str(cache / AZURITE), AZURITE]
-            subprocess.run(install, check=True, capture_output=True)
+            unfinished = cache / f"{AZURITE}.unfinished"
+            bring(npm, "install", "--silent", "--ignore-scripts", "--prefix", str(unfinished), AZURITE)
+            unfinished.rename(cache / AZURITE)
     options = ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    with running([node, str(script), "--blobHost", HOST, "--blobPort", port, *options], "successfully listens"):
+    with brought([node, str(script), "--blobHost", HOST, "--blobPort", port, *options], "successfully listens"):
         account = f"AccountName=devstoreaccount1;AccountKey={AZURE_KEY}"
         endpoint = f"BlobEndpoint=http://{HOST}:{port}/devstoreaccount1"
         connection = f"DefaultEndpointsProtocol=http;{account};{endpoint}"
@@ -164,43 +153,43 @@ def azure_server(cache: Path) -> Iterator[Source]:
 @contextmanager
 def postgres_server() -> Iterator[Source]:
     """Run PostgreSQL with TLS, and a superuser `wine` who needs the password."""
-    port, initdb, postgres = free_port(), program("initdb"), program("postgres")
+    port, initdb, postgres = free_port(), require("initdb"), require("postgres")
     with _unprivileged() as (folder, options):
         password = folder / "password"
         password.write_text(SECRET)
         login = ["--username=wine", "--auth=scram-sha-256", f"--pwfile={password}"]
         command = [initdb, f"--pgdata={folder}/data", *login, "--locale=C", "--encoding=UTF8", "--no-sync"]
-        subprocess.run(command, check=True, capture_output=True, **options)
+        bring(*command, **options)
         command = [postgres, "-D", f"{folder}/data", "-h", f"{HOST},127.0.0.2", "-p", port, "-k", str(folder)]
         encryption = {"ssl": "on"} | _certified(folder, options, "ssl_cert_file", "ssl_key_file")
         command += [option for name, value in encryption.items() for option in ("-c", f"{name}={value}")]
-        with running(command, "ready to accept connections", **options):
+        with brought(command, "ready to accept connections", **options):
             yield Source(f"postgresql://wine@{HOST}:{port}/postgres", _login(folder))
 
 
 @contextmanager
 def mysql_server() -> Iterator[Source]:
     """Run MariaDB with TLS, and a user `wine` who needs the password."""
-    port, install, mariadbd = free_port(), program("mariadb-install-db"), program("mariadbd")
+    port, install, mariadbd = free_port(), require("mariadb-install-db"), require("mariadbd")
     with _unprivileged() as (folder, options):
         (folder / "init.sql").write_text(MYSQL_USER)
         command = [install, "--no-defaults", f"--datadir={folder}/data", "--skip-test-db"]
         command += ["--auth-root-authentication-method=normal"]
-        subprocess.run(command, check=True, capture_output=True, **options)
+        bring(*command, **options)
         files = {"datadir": "data", "socket": "socket", "pid-file": "pid", "init-file": "init.sql"}
         command = [mariadbd, "--no-defaults", f"--bind-address={HOST},127.0.0.2", f"--port={port}"]
         command += [f"--{name}={folder / file}" for name, file in files.items()]
         command += [f"--{name}={file}" for name, file in _certified(folder, options, "ssl-cert", "ssl-key").items()]
-        with running(command, "ready for connections", **options):
+        with brought(command, "ready for connections", **options):
             yield Source(f"mysql://wine@{HOST}:{port}/wines", _login(folder))
 
 
 def _certified(folder: Path, options: dict[str, Any], certificate: str, key: str) -> dict[str, str]:
     """Make a certificate that vouches for itself, and return its two files by the options that name them."""
     names = f"subjectAltName=IP:{HOST},DNS:{ALIAS}"
-    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj=/CN=wines", "-addext", names]
+    command = [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj=/CN=wines", "-addext", names]
     command += ["-out", CERTIFICATE, "-keyout", "key.pem"]
-    subprocess.run(command, check=True, capture_output=True, **options)
+    bring(*command, **options)
     return {certificate: f"{folder}/{CERTIFICATE}", key: f"{folder}/key.pem"}
 
 
@@ -225,6 +214,17 @@ def eavesdropper() -> Iterator[tuple[Source, list[bytes]]]:
         settings = {"DATA_TABLE": "wine", "DATABASE_PASSWORD": SECRET}
         yield Source(f"postgresql://wine@{HOST}:{server.server_address[1]}/wines", settings), heard
         server.shutdown()
+
+
+@contextmanager
+def brought(command: list[str], ready: str, **options: Any) -> Iterator[None]:
+    """Run a server that tests need, or give up where this machine's does not start."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(running(command, ready, **options))
+        except AssertionError as error:
+            give_up(str(error))
+        yield
 
 
 def free_port() -> str:

@@ -3,33 +3,22 @@
 import json
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tests.local.projects import Project
-from tests.running import ROOT, give_up, run
+from tests.running import ROOT, build_go, run
 
 KUBECTL = ROOT / "tests/local/kubectl"
 BUILD = "--network host --progress plain"
 
 
-def require_docker() -> None:
-    """Skip on a laptop where no Docker engine answers, and fail in CI."""
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        return
-    give_up("no Docker engine answers")
-
-
 def build_kubectl(project: Project) -> None:
     """Build what stands in for the image of kubectl that a project's Dockerfile names, for want of a registry."""
     (image,) = re.findall(r"(?m)^FROM (\S+/kubectl:\S+)", (project.folder / "Dockerfile").read_text())
-    if not shutil.which("go"):
-        give_up("go is not on PATH")
     with tempfile.TemporaryDirectory() as folder:
-        run("go", "build", "-trimpath", "-ldflags=-s -w", f"-o={folder}/kubectl", cwd=KUBECTL)
+        build_go(KUBECTL, Path(folder) / "kubectl")
         (Path(folder) / "Dockerfile").write_text("FROM scratch\nCOPY kubectl /bin/\n")
         docker("build", "--quiet", f"--tag={image}", folder)
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from copier import run_copy
 
+from tests.isolation import of_a_user
 from tests.local.data_servers import free_port, wait_until_up
+from tests.needs import require_index
 from tests.running import ROOT, run
 
-INHERITED = ("HOME", "LANG", "PYENV_VERSION", "SSL_CERT_FILE", "UV_CACHE_DIR")
 LENDERS = ROOT / "build/byte-code"
 """Leads, by their Python, to the libraries of the project that any worker, also of an earlier run, set up last."""
 
@@ -32,13 +33,13 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return a clean environment: no settings of the caller's, this checkout's uv, and cached byte code."""
-        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        """Return the environment of a user, with this checkout's uv."""
         path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-        return kept | {"PATH": path, "UV_PYTHON": self.python} | self.settings
+        return of_a_user() | {"PATH": path, "UV_PYTHON": self.python} | self.settings
 
     def set_up(self) -> None:
         """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 20 s of a core."""
+        require_index()
         libraries, lender = self.folder / ".venv/lib", LENDERS / self.python
         if lender.exists():
             run("uv", "sync", "--quiet", cwd=self.folder, env=self.environment)

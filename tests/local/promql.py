@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import time
 import urllib.parse
@@ -19,7 +18,7 @@ from typing import Any
 import yaml
 
 from tests.local.data_servers import HOST, free_port, wait_until_up
-from tests.running import give_up
+from tests.needs import require
 
 SECONDS = 60
 INTERVAL = timedelta(seconds=1)
@@ -94,7 +93,7 @@ def watching(folder: Path, targets: dict[str, dict[str, str]], rules: list[Path]
         targets: labels by address; `job` is one of them.
         rules: manifests with a PrometheusRule.
     """
-    program = shutil.which("prometheus") or give_up("prometheus is not on this machine")
+    program = require("prometheus")
     for manifest in rules:
         content = yaml.safe_load(manifest.read_text())["spec"]
         for group in content["groups"]:
@@ -125,11 +124,12 @@ def watching(folder: Path, targets: dict[str, dict[str, str]], rules: list[Path]
 
 
 @contextmanager
-def pushgateway() -> Iterator[str]:
-    """Run a Pushgateway, and give its address."""
-    program = shutil.which("prometheus-pushgateway") or give_up("prometheus-pushgateway is not on this machine")
+def pushgateway(folder: Path) -> Iterator[str]:
+    """Run a Pushgateway that keeps what it is sent in a folder, and give its address."""
+    program = require("prometheus-pushgateway")
     address = f"{HOST}:{free_port()}"
-    process = subprocess.Popen([program, f"--web.listen-address={address}", "--log.level=warn"])
+    options = [f"--web.listen-address={address}", f"--persistence.file={folder}/sent", "--log.level=warn"]
+    process = subprocess.Popen([program, *options], cwd=folder)
     try:
         wait_until_up(f"http://{address}/-/ready", process)
         yield address

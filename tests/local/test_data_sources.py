@@ -3,7 +3,6 @@
 Each source is a real server on this machine; `data_servers.py` starts them.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,9 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 from uv import find_uv_bin
+
+from tests.isolation import of_a_user
+from tests.needs import require_index
 
 from . import data_servers as servers
 from .data_servers import SECRET, Source
@@ -76,7 +78,6 @@ else:
     print("the wine rows")
 """
 SAME_ROWS = "the wine rows"
-OURS = ("AWS_", "AZURE_", "DATA_", "DATABASE_", "GOOGLE_", "STORAGE_")
 
 Read = Callable[[Source], str]
 
@@ -303,9 +304,10 @@ def test_missing_package_is_named(address: str, package: str, bare_python: Path,
 
 def install(template: Path, folder: Path, verb: str, *packages: str) -> Path:
     """Generate a project and install it without development tools, by a verb of uv's."""
+    require_index()
     run_copy(str(template), folder, defaults=True, quiet=True)
     command = [find_uv_bin(), verb, *packages, "--quiet", "--python", sys.executable]
-    variables = clean_environment() | {"UV_NO_GROUP": "dev"}
+    variables = of_a_user() | {"UV_NO_GROUP": "dev"}
     done = subprocess.run(command, cwd=folder, env=variables, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / ".venv/bin/python"
@@ -319,7 +321,7 @@ def filled(source: Source, script: str, python: Path, files: Source) -> Source:
 
 def execute(python: Path, script: str, *arguments: str, source: Source | None = None) -> str:
     """Run a script that must succeed without a word of a secret, and return what it printed."""
-    variables = clean_environment()
+    variables = of_a_user()
     if source:
         variables |= {"DATA_URI": source.address} | source.environment
     command = [str(python), "-c", script, *arguments]
@@ -328,12 +330,6 @@ def execute(python: Path, script: str, *arguments: str, source: Source | None = 
     assert SECRET not in done.stdout + done.stderr
     assert servers.AZURE_KEY not in done.stdout + done.stderr
     return done.stdout.strip()
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment without what this machine says about clouds and data, and with cached byte code."""
-    dropped = (*OURS, "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 def assert_refused(message: str, *parts: str) -> None:

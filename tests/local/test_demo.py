@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.isolation import of_a_user
+from tests.needs import require_index
 from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -23,11 +25,12 @@ def clone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return an environment in which uv is not on PATH."""
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
-    return os.environ | {"PATH": os.pathsep.join(folders), "UV_PYTHON": "3.11"}
+    return of_a_user() | {"PATH": os.pathsep.join(folders), "UV_PYTHON": "3.11"}
 
 
 @pytest.fixture(scope="module")
 def demo(clone: Path, environment: dict[str, str]) -> str:
+    require_index()
     assert shutil.which("uv", path=environment["PATH"]) is None
     return run("make", "demo", cwd=clone, env=environment)
 

@@ -59,7 +59,7 @@ def rows(watched: Project) -> list[Row]:
 @pytest.fixture(scope="module")
 def gateway(watched: Project, rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return a Pushgateway to which runs, feedback and a drift report have sent their figures."""
-    with pushgateway() as address:
+    with pushgateway(tmp_path_factory.mktemp("pushgateway")) as address:
         settings = {"PUSHGATEWAY_URL": address, "CAPTURE_URI": str(watched.folder / "requests"), "CAPTURE_SHARE": "1"}
         watched.make("run", **settings)
         watched.make("batch", **settings)

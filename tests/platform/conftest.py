@@ -1,6 +1,5 @@
 """What more than one test module of the platform looks at."""
 
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from copier import run_copy
 
 from tests.local.projects import Project
-from tests.running import give_up
+from tests.needs import require, require_repositories
 
 from .manifests import Platform, waves
 
@@ -35,8 +34,8 @@ def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def platforms(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Platforms:
     """Return a function that gives one of these platforms; its files are only to be read."""
-    if not shutil.which("kubectl"):
-        give_up("kubectl is not on PATH")
+    require("kubectl")
+    require_repositories(*(file.read_text() for file in (template / "template/deploy").rglob("kustomization.yaml*")))
 
     @cache
     def rendered(name: str) -> Platform:

@@ -1,8 +1,10 @@
-"""`doctor` finds each thing that keeps the platform from working. Scripts answer as Docker and kind do."""
+"""`doctor` finds each thing that keeps the platform from working.
+
+Scripts answer as Docker and kind do, and tell the version of kubectl, which is this machine's in all else.
+"""
 
 import json
 import os
-import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import pytest
 from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster
 from tests.conftest import Render
 from tests.local.data_servers import free_port
-from tests.running import give_up
+from tests.needs import require
 
 pytestmark = pytest.mark.xdist_group("cluster")  # which one test asks; all share a project
 
@@ -73,13 +75,12 @@ class Machine:
 @pytest.fixture
 def machine(standalone: Path, tmp_path: Path) -> Machine:
     """Return a machine on which the platform can work, without a cluster yet."""
-    found = shutil.which("kubectl")
-    if not found:
-        give_up("kubectl is not on PATH")
-    (tmp_path / "kubectl").symlink_to(found)
+    kubectl = require("kubectl")
     machine = Machine(standalone, tmp_path)
     machine.has_docker()
     pins = tomllib.loads((standalone / "mise.toml").read_text())["tools"]
+    version = f"echo 'Client Version: v{pins['kubectl']}'"
+    machine.has("kubectl", f"""case "$*" in *--client*) {version};; *) exec '{kubectl}' "$@";; esac""")
     machine.has("kind", f"echo 'kind v{pins['kind']} go1.26.8 linux/amd64'")
     return machine
 

@@ -14,7 +14,7 @@ from copier import run_copy
 
 from tests.cluster.kubectl import cluster_settings, kubectl, listed, require_cluster
 from tests.local.projects import Project
-from tests.running import give_up
+from tests.needs import give_up
 
 from .conftest import PLATFORMS
 from .hollow import WITHOUT_WEBHOOKS, hollow_pods

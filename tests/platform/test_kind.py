@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import Render
-from tests.running import ROOT, give_up, run
+from tests.running import ROOT, build_go, run
 
 LOADER = ROOT / "tests/platform/kind_config"
 RELEASED = {"0.33.0": "v1.35.8@sha256:07b2536e30b803ed61d1677a79df6115f798ce64c80f9e22f6ed45afd09323c0"}
@@ -20,10 +20,8 @@ RELEASED = {"0.33.0": "v1.35.8@sha256:07b2536e30b803ed61d1677a79df6115f798ce64c8
 @pytest.fixture(scope="module")
 def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a program that loads a configuration as kind does."""
-    if not shutil.which("go"):
-        give_up("go is not on PATH")
     program = tmp_path_factory.mktemp("kind") / "load"
-    run("go", "build", "-o", str(program), cwd=LOADER)
+    build_go(LOADER, program)
     return program
 
 

@@ -1,9 +1,7 @@
 """The files of CI services are valid, safe, and call targets that exist."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.needs import require
 from tests.running import ROOT
 
 from .combinations import COMBINATIONS, NEEDED, OPTIONS, Answers
@@ -22,7 +21,6 @@ PROPOSING = {"gitops": "flux", **NEEDED["gitops", "flux"]}
 VARIANTS: list[Answers] = [*({"python_version": version} for version in OPTIONS["python_version"]), PROPOSING]
 GITHUB = [{"ci": "github"} | answers for answers in VARIANTS]
 GITLAB = [{"ci": "gitlab"} | answers for answers in VARIANTS]
-BUILT = ROOT / "build" / "bin"
 
 
 @pytest.fixture(
@@ -97,13 +95,7 @@ def test_zizmor_finds_nothing_in_the_workflows(on_github: Path) -> None:
 
 
 def test_actionlint_finds_nothing_in_the_workflows(on_github: Path) -> None:
-    program = shutil.which("actionlint", path=os.pathsep.join([str(BUILT), os.environ["PATH"]]))
-    if not program:
-        complaint = "actionlint is missing: .ci/run builds it"
-        if os.environ.get("CI"):
-            pytest.fail(complaint)
-        pytest.skip(complaint)
-    check(program, *workflows(on_github))
+    check(require("actionlint"), *workflows(on_github))
 
 
 def test_actions_are_pinned_by_commit(on_github: Path) -> None:

@@ -1,0 +1,76 @@
+"""Runs the whole test suite: two parts, the second whatever became of the first, and one summary of both."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+INSTALLATION = "tests/platform/test_install.py"
+BESIDE = (
+    "tests/local/test_frameworks.py",
+    "tests/local/test_demo.py",
+    "tests/lifecycle",
+    "tests/local/test_docs.py",
+    "tests/local/test_model_server.py",
+    "tests/local/test_model_server_life.py",
+    "tests/site",
+    "tests/cookiecutter",
+)
+"""What takes as long as the installation, and uses no cluster: the longest first, and single tests last.
+
+As the installation mostly waits, there is a worker more than processors. That worker is given the next of the list long
+before it is free.
+"""
+PARTS = {
+    "first": ["--numprocesses=auto", *(f"--ignore={path}" for path in (INSTALLATION, *BESIDE))],
+    # The installation changes all of a cluster, so the tests that use one run before it.
+    "second": [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--no-loadscope-reorder", INSTALLATION, *BESIDE],
+}
+
+
+def main(parts: Mapping[str, Sequence[str]] = PARTS) -> int:
+    """Run the parts, say what became of all tests, and return the exit code."""
+    outcomes: dict[str, str] = {}
+    reasons: Counter[str] = Counter()
+    statuses = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, options in parts.items():
+            report = Path(folder, f"{name}.xml")
+            command = [sys.executable, "-m", "pytest", "--dist=loadgroup", f"--junit-xml={report}", *options]
+            statuses.append(subprocess.run(command, check=False).returncode)
+            if statuses[-1] not in (0, 1):
+                outcomes[f"the {name} part, which ended with status {statuses[-1]}"] = "failed"
+            if report.exists():
+                read(report, outcomes, reasons)
+    found = Counter(outcomes.values())
+    for reason, times in reasons.most_common():
+        print(f"SKIPPED [{times}] {reason}")
+    for name in [name for name, outcome in outcomes.items() if outcome == "failed"]:
+        print(f"FAILED {name}")
+    print(f"{found['passed']} passed, {found['failed']} failed, {found['skipped']} skipped")
+    return int(any(statuses))
+
+
+def read(report: Path, outcomes: dict[str, str], reasons: Counter[str]) -> None:
+    """Add what a report in JUnit's format tells of each test, and why some were skipped; an error is a failure."""
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314  pytest wrote it
+        name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcomes[name] = "failed"
+        elif skipped is not None:
+            outcomes.setdefault(name, "skipped")
+            reasons[skipped.get("message", "")] += 1
+        else:
+            outcomes.setdefault(name, "passed")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
