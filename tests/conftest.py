@@ -19,7 +19,7 @@ Render = Callable[..., Path]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep this machine's settings from every test, and what tests write from the machine."""
     with isolated(tmp_path_factory.mktemp("home")):
         yield
