@@ -287,8 +287,11 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def _unprivileged() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give a folder, and the options of a process that owns it: databases refuse to run as root."""
-    with tempfile.TemporaryDirectory() as name:
+    """Give a folder, and the options of a process that owns it: databases refuse to run as root.
+
+    Wherever TMPDIR is, this folder's path is short enough for that of a socket, and open to `nobody`.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # noqa: S108
         options: dict[str, Any] = {"cwd": name}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
