@@ -291,7 +291,7 @@ def _unprivileged() -> Iterator[tuple[Path, dict[str, Any]]]:
 
     Wherever TMPDIR is, this folder's path is short enough for that of a socket, and open to `nobody`.
     """
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         options: dict[str, Any] = {"cwd": name}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
