@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.needs import require_repositories
+
 from .kubectl import as_list, documents, kubectl, tried
 from .overlays import MODES, build, edit, of_kind, pods, with_release
 from .test_serving_applies import STRICT
@@ -77,6 +79,7 @@ def test_server_refuses_a_misspelt_field(
 
 
 def test_operator_takes_monitors_and_rules_with_any_label_from_any_namespace() -> None:
+    require_repositories(OPERATOR)
     (document,) = documents(kubectl("kustomize", OPERATOR), "Prometheus")
     prometheus = yaml.safe_load(document)
     selectors = ("podMonitor", "rule")

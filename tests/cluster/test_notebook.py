@@ -9,6 +9,7 @@ import yaml
 from uv import find_uv_bin
 
 from tests.local.data_servers import free_port, running, wait_until_up
+from tests.needs import require_index
 from tests.running import ROOT
 
 from .kubectl import Object, kubectl
@@ -38,6 +39,7 @@ def test_notebook_asks_for_its_token(pod: Object, tmp_path: Path) -> None:
     port = free_port()
     command = [option.replace("8888", port) for option in container["command"]]
     settings = ["env", f"{token}=right", f"JUPYTER_CONFIG_DIR={tmp_path}"]
+    require_index()
     tool = [find_uv_bin(), "tool", "run", "--python", sys.executable, "--with", JUPYTERLAB, "--from", "jupyter-core"]
     with running([*settings, *tool, *command, "--allow-root"], "is running at", cwd=tmp_path) as server:
         wait_until_up(f"http://127.0.0.1:{port}/api", server)  # it says so before it listens

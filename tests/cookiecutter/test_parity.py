@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from tests.conftest import Render
+from tests.needs import require_index
 from tests.rendering.combinations import PRESETS, QUESTIONS, Answers, pairwise
 from tests.running import ROOT, run
 
@@ -66,6 +67,7 @@ def test_pairs_are_those_of_copier(answers: Answers, template: Path, render: Ren
 
 def test_oldest_cookiecutter_writes_the_same(template: Path, render: Render, output: Path) -> None:
     (oldest,) = re.findall(r"Cookiecutter has to be ([\d.]+) or newer", (ROOT / "docs/cookiecutter.md").read_text())
+    require_index()
     uvx = Path(sys.executable).with_name("uvx")
     command = [f"cookiecutter@{oldest}.0", "--no-input", str(template), "preset=full"]
     run(str(uvx), "--python", sys.executable, "--with", "copier", *command, cwd=output)
