@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.isolation import MACHINE
 from tests.local.projects import Project
 from tests.running import ROOT, build_go, run
 
@@ -43,7 +44,7 @@ def tag(project: Project, target: str) -> str:
 
 def load_on_node(*images: str) -> None:
     """Put images on the node of the tests' cluster."""
-    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), *images)
+    run(*os.environ.get("LOAD_IMAGE", "kind load docker-image").split(), *images, env=MACHINE)
 
 
 def inspect(image: str) -> Any:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.running import give_up, run
+from tests.needs import give_up
+from tests.running import run
 
 ENDPOINT = "http://127.0.0.1:8888"
 MLFLOW = "http://127.0.0.1:5000"
