@@ -44,7 +44,13 @@ GIVEN = {
     "repository_url": "https://github.com/acme/wine-cultivars",
     "notebooks": True,
 }
-NEEDED = {"gitops": {"repository_url": GIVEN["repository_url"]}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "extras": {"platform": "standalone"},
+    "cloud": {"serving": "kserve"},
+    "namespace": {"serving": "kserve"},
+    "gitops": {"serving": "kserve", "repository_url": GIVEN["repository_url"]},
+    "telemetry": {"serving": "kserve"},
+}
 """What a detail asks of others."""
 
 QUESTIONS = {
@@ -52,7 +58,7 @@ QUESTIONS = {
     for name, question in yaml.safe_load((ROOT / "copier.yml").read_text()).items()
     if not name.startswith("_")
 }
-DETAILS = [name for name, question in QUESTIONS.items() if question.get("when")]
+DETAILS = [name for name, question in QUESTIONS.items() if "preset == 'custom'" in str(question.get("when"))]
 COMPUTED = [name for name, question in QUESTIONS.items() if question.get("when") is False]
 
 

@@ -39,6 +39,17 @@ NEEDED: dict[tuple[str, Any], Answers] = {("gitops", "argocd"): ADDRESS, ("gitop
 """What a value asks of the answers to other questions."""
 
 
+NEUTRAL: Answers = {
+    "extras": (),
+    "cloud": "none",
+    "telemetry": False,
+    "namespace": "wine-cultivars",
+    "gitops": "none",
+    "python_version": "3.12",
+}
+"""Of each question whose answer may have no effect, and then is refused, the value that asks for none."""
+
+
 def choices(name: str) -> list[Any]:
     """Return the values that a question may have, or none when it takes any text."""
     question = QUESTIONS[name]
@@ -61,20 +72,45 @@ OPTIONS: dict[str, list[Any]] = {name: choices(name) for name in QUESTIONS if na
 @cache
 def defaults(preset: str) -> Answers:
     """Return the answers to all options that a preset gives by itself."""
-    answers: Answers = {"preset": preset}
+    return outcome({"preset": preset})
+
+
+def outcome(given: Answers) -> Answers:
+    """Return the answers to all options where some are given, and the preset."""
+    answers = {"preset": given["preset"]}
     for name in OPTIONS:
         default = QUESTIONS[name]["default"]
-        templated = isinstance(default, str) and "{{" in default and name not in TEXTS
-        answers[name] = NativeEnvironment().from_string(default).render(answers) if templated else default
-        if QUESTIONS[name].get("multiselect"):
-            answers[name] = tuple(answers[name])
-    # `repository_name` follows `project_name` by a filter of Copier's own.
-    return answers | {name: values[0] for name, values in TEXTS.items()}
+        if name in given:
+            default = given[name]
+        elif name in TEXTS:  # `repository_name` follows `project_name` by a filter of Copier's own
+            default = TEXTS[name][0]
+        elif isinstance(default, str) and "{{" in default:
+            default = NativeEnvironment().from_string(default).render(answers)
+        answers[name] = tuple(default) if QUESTIONS[name].get("multiselect") else default
+    return answers
 
 
 def possible(answers: Answers) -> bool:
-    """Tell whether the questions take these answers together."""
-    return answers.get("gitops", "none") == "none" or answers.get("repository_url") != ""
+    """Tell whether the questions take these answers together, as far as they are known."""
+
+    def may(name: str, *values: Any) -> bool:
+        return name not in answers or answers[name] in values
+
+    def may_not(name: str, value: Any) -> bool:
+        return name not in answers or answers[name] != value
+
+    cluster = may_not("serving", "none") or may_not("platform", "none")
+    image = may_not("preset", "minimal") or cluster or may_not("image_registry", "")
+    namespaces = may_not("serving", "none") or may("platform", "kubeflow", "existing") or may("monitoring", True)
+    needs = {
+        "extras": may("platform", "standalone"),
+        "cloud": cluster,
+        "telemetry": may_not("serving", "none"),
+        "namespace": namespaces or "notebooks" in answers.get("extras", ("notebooks",)) or "katib" in answers["extras"],
+        "gitops": may_not("repository_url", "") and (cluster or may("monitoring", True)),
+        "python_version": image or may_not("ci", "none"),
+    }
+    return all(met or may(name, NEUTRAL[name]) for name, met in needs.items())
 
 
 def presets() -> list[Answers]:
@@ -85,11 +121,12 @@ def presets() -> list[Answers]:
 def single_changes() -> list[Answers]:
     """Return the preset with the least and that with the most, each with one option changed."""
     return [
-        {"preset": preset, name: value} | NEEDED.get((name, value), {})
+        change
         for preset in ("minimal", "full")
         for name, values in OPTIONS.items()
         for value in values
         if value != defaults(preset)[name]
+        if possible(outcome(change := {"preset": preset, name: value} | NEEDED.get((name, value), {})))
     ]
 
 
@@ -138,10 +175,10 @@ def covered() -> dict[str, Answers]:
     named |= {short_identity(number, answers): answers for number, answers in enumerate(pairwise(), 1)}
     distinct: dict[str, str] = {}
     for name, answers in named.items():
-        outcome = defaults(answers["preset"]) | answers
+        chosen = outcome(answers)
         if name not in PRESETS:
-            del outcome["preset"]  # it only gives the defaults of the others
-        distinct.setdefault(repr(sorted(outcome.items())), name)
+            del chosen["preset"]  # it only gives the defaults of the others
+        distinct.setdefault(repr(sorted(chosen.items())), name)
     return {name: named[name] for name in distinct.values()}
 
 

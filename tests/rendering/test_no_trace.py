@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults, parts
+from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults, outcome, parts
 from .conftest import Rendered
 from .texts import lines_with, texts
 
@@ -73,8 +73,7 @@ def test_sign_tells_the_value(sign: tuple[str, Any], rendered: Rendered) -> None
 
 
 def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> None:
-    given = COMBINATIONS[combination]
-    chosen = defaults(given["preset"]) | given
+    chosen = outcome(COMBINATIONS[combination])
     rejected = [sign for sign in SIGNS if sign not in SILENT and sign[1] not in parts(chosen[sign[0]])]
     if chosen["platform"] == "kubeflow":
         rejected = [sign for sign in rejected if sign[0] != "extras"]  # it has them all
@@ -82,8 +81,7 @@ def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> No
 
 
 def test_project_without_a_cluster_of_its_own_mentions_none(combination: str, project: Path) -> None:
-    given = COMBINATIONS[combination]
-    owned = (defaults(given["preset"]) | given)["platform"] in ("standalone", "kubeflow")
+    owned = outcome(COMBINATIONS[combination])["platform"] in ("standalone", "kubeflow")
     assert bool(lines_with(project, re.compile(OWN_CLUSTER))) == owned
 
 
