@@ -1,6 +1,7 @@
 """The model registry: numbered versions, and which of them is the champion."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -10,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from .errors import RegistryError
 from .identity import identity
+from .runs import connect
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ PASSED = "gate_passed"
 REASON = "gate_reason"
 CODE = "code"
 """The identity of the code that trained it."""
+DIGEST = "digest"
+"""The tag with the digest of a version's files: see `model_files.digest`."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,6 @@ class Version:
     reason: str
 
 
-def connect(settings: Settings) -> None:
-    """Point MLflow at the project's experiment, which is created on first use.
-
-    Raises:
-        RegistryError: MLflow cannot be reached, or refuses.
-    """
-    settings.local_dir.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    artifacts = None if settings.mlflow_tracking_uri else (settings.local_dir / "mlflow").as_uri()
-    try:
-        if mlflow.get_experiment_by_name(settings.mlflow_experiment_name) is None:
-            mlflow.create_experiment(settings.mlflow_experiment_name, artifact_location=artifacts)
-        mlflow.set_experiment(settings.mlflow_experiment_name)
-    except MlflowException as error:
-        raise RegistryError(f"MLflow cannot be used: {error}. Check MLFLOW_TRACKING_URI.") from error
-
-
 class Registry:
     """The versions of the project's model."""
 
@@ -61,8 +48,14 @@ class Registry:
         self._client = MlflowClient()
 
     def register(self, model_uri: str, verdict: "Verdict") -> int:
-        """Make the logged model a new version that remembers the verdict, and return its number."""
-        tags = {PASSED: str(verdict.passed), REASON: verdict.reason, CODE: identity()}
+        """Make the logged model a version with a verdict and a digest, and return its number; twice, it is the same."""
+        from .model_files import digest  # slow to import, as in `load`
+
+        source = f"name = '{self.name}' AND source_path = '{model_uri}'"
+        if known := self._client.search_model_versions(source):
+            return int(known[0].version)
+        files = digest(Path(mlflow.artifacts.download_artifacts(model_uri)))
+        tags = {PASSED: str(verdict.passed), REASON: verdict.reason, CODE: identity(), DIGEST: files}
         return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
 
     def champion(self) -> int | None:
@@ -87,13 +80,24 @@ class Registry:
         """
         return int(self._version(version).version)
 
-    def load(self, version: int) -> "Pipeline":
-        """Return the fitted model of a version."""
-        import mlflow.sklearn  # slow to import, and needed here alone
+    def digest(self, version: int) -> str:
+        """Return the digest of a version's files, or nothing where it was registered without one.
 
-        self._version(version)
-        model: Pipeline = mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
-        return model
+        Raises:
+            RegistryError: there is no such version.
+        """
+        return str(self._version(version).tags.get(DIGEST, ""))
+
+    def load(self, version: int) -> "Pipeline":
+        """Return the fitted model of a version.
+
+        Raises:
+            RegistryError: there is no such version.
+            ModelError: its files are not those that were registered, or cannot be loaded.
+        """
+        from .model_files import load
+
+        return load(f"models:/{self.name}/{version}", self.digest(version)).pipeline
 
     def load_champion(self) -> "Champion | None":
         """Return the champion's version and model, or None before the first promotion."""
@@ -112,21 +116,23 @@ class Registry:
             rows.append(Version(number, aliases, metrics, found.tags.get(REASON, "")))
         return sorted(rows, key=lambda row: row.number, reverse=True)
 
-    def promote(self, version: int, force: bool = False) -> None:
-        """Make `version` the champion.
+    def promote(self, version: int, force: bool = False) -> bool:
+        """Make `version` the champion, and return whether it was not the champion already.
 
         Raises:
-            RegistryError: there is no such version, it is the champion already, or the gate refused it and not `force`.
+            RegistryError: there is no such version, or the gate refused it and not `force`.
         """
         tags = self._version(version).tags
         if version == self.champion():
-            raise RegistryError(f"Version {version} of {self.name!r} is the champion already; nothing to do.")
+            return False
         if tags.get(PASSED) != "True" and not force:
             raise RegistryError(
                 f"The gate refused version {version} of {self.name!r}: {tags.get(REASON, 'it was never judged')}. "
                 "Train a better one, or promote it all the same with --force."
             )
-        self._appoint(version, [*self._history(), version])
+        self._record([*self._history(), version])
+        self._appoint(version)
+        return True
 
     def demote(self) -> int:
         """Make the previous champion the champion again, and return its version.
@@ -137,18 +143,30 @@ class Registry:
         earlier = self._history()[:-1]
         if not earlier:
             raise RegistryError(f"{self.name!r} has had no champion before this one; promote a version by its number.")
-        self._appoint(earlier[-1], earlier)
+        self._appoint(earlier[-1])
+        self._record(earlier)
         return earlier[-1]
 
-    def _appoint(self, version: int, history: list[int]) -> None:
-        self._client.set_registered_model_tag(self.name, HISTORY, ",".join(map(str, history)))
+    def _appoint(self, version: int) -> None:
         self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
 
+    def _record(self, champions: list[int]) -> None:
+        self._client.set_registered_model_tag(self.name, HISTORY, ",".join(map(str, champions)))
+
     def _history(self) -> list[int]:
-        """Return the champions so far, the current one last."""
-        model = self._model()
-        text = model.tags.get(HISTORY, "") if model else ""
-        return [int(number) for number in text.split(",") if number]
+        """Return the champions so far, the current one last.
+
+        The alias alone says which one that is: whoever died while changing both has left a record that goes further.
+        """
+        model, champion = self._model(), self.champion()
+        if model is None or champion is None:
+            return []
+        recorded = [int(number) for number in model.tags.get(HISTORY, "").split(",") if number]
+        if champion not in recorded:
+            return [*recorded, champion]
+        while recorded[-1] != champion:
+            recorded.pop()
+        return recorded
 
     def _aliases(self) -> dict[str, int]:
         model = self._model()

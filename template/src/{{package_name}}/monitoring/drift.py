@@ -26,6 +26,8 @@ from .feedback import labels
 from .gateway import push
 from .records import experiment
 
+RUN = "drift report"
+"""What reports are called in MLflow, but for those of a pipeline."""
 THRESHOLD = 0.2
 """The population stability index above which a column has drifted."""
 FORBIDDEN = r"[^\w./ :-]"
@@ -49,10 +51,16 @@ class Drift:
         return [column for column, value in self.psi.items() if value > THRESHOLD]
 
 
-def report(settings: Settings, days: int) -> Drift:
+def report(settings: Settings, days: int, run_name: str = RUN, run_id: str = "") -> Drift:
     """Report on the requests captured since `days` days ago, of the version that answered most of them.
 
     The report goes to MLflow, its figures to Prometheus.
+
+    Args:
+        settings: where the requests and MLflow are.
+        days: how far back to look.
+        run_name: the name of the pipeline's run that reports, if one does.
+        run_id: its id; a second try of it replaces the first one's report.
 
     Raises:
         MonitoringError: there are none, or the version was recorded without its training rows.
@@ -65,7 +73,7 @@ def report(settings: Settings, days: int) -> Drift:
     current[_answer(target)] = [row.prediction for row in rows]
     known = labels(settings)
     current[target] = [known.get((row.request_id, row.row)) for row in rows]
-    found = _compare(settings, version, current)
+    found = _compare(settings, version, current, run_name, run_id)
     here = {"version": version}
     figures = {
         "drift_report_timestamp_seconds": [(here, time.time())],
@@ -96,7 +104,9 @@ def example(settings: Settings, rows: pd.DataFrame) -> tuple[str, Drift]:
     return shifted, _compare(settings, str(version), current)
 
 
-def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
+def _compare(
+    settings: Settings, version: str, current: pd.DataFrame, run_name: str = RUN, run_id: str = ""
+) -> Drift:
     """Write the reports on rows with the columns of training, the model's answers and, where known, labels."""
     target = settings.data_target
     reference = _reference(settings, version)
@@ -105,7 +115,7 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
     answers = Registry(settings).load(int(version)).predict(reference.drop(columns=target))
     reference = reference.assign(**{_answer(target): answers})
     labelled = current[current[target].notna()]
-    with experiment(settings, "drift report") as run_id, tempfile.TemporaryDirectory() as folder:
+    with experiment(settings, run_name, run_id) as record, tempfile.TemporaryDirectory() as folder:
         mlflow.set_tags({"model_version": version})
         drift = Report([DataDriftPreset(method="psi", threshold=THRESHOLD), DataSummaryPreset()])
         columns = [*features, _answer(target)]
@@ -122,7 +132,7 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame) -> Drift:
         mlflow.log_artifacts(folder)
         named = {f"psi_of_{re.sub(FORBIDDEN, '_', column)}": value for column, value in psi.items()}
         mlflow.log_metrics(named | {"rows": len(current)})
-    return Drift(version, len(current), psi, run_id)
+    return Drift(version, len(current), psi, record)
 
 
 def _reference(settings: Settings, version: str) -> pd.DataFrame:

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import mlflow
-
-from ..registry import connect
+from ..runs import start_run
 from ..settings import Settings
 
 
 @contextmanager
-def experiment(settings: Settings, name: str) -> Iterator[str]:
-    """Record what the block logs as a run called `name`, and give the run's id."""
+def experiment(settings: Settings, name: str, run_id: str = "") -> Iterator[str]:
+    """Record what the block logs as a run called `name`, and give the run's id in MLflow.
+
+    Args:
+        settings: where MLflow is.
+        name: that of the pipeline's run, where a pipeline records.
+        run_id: the id of the pipeline's run, which gets one record, however often its step is tried.
+    """
     watched = settings.model_copy(update={"mlflow_experiment_name": f"{settings.mlflow_experiment_name}-monitoring"})
-    connect(watched)
-    with mlflow.start_run(run_name=name) as run:
+    with start_run(watched, name, run_id) as run:
         yield run.info.run_id

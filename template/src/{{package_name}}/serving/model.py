@@ -1,30 +1,33 @@
 """Finds and loads the model that the server answers with."""
 
+import logging
 import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.pyfunc import PyFuncModel, load_model
 from mlflow.types import DataType
 from numpy.typing import NDArray
 
+from .. import model_files
 from ..errors import ServingError
+from ..model_files import ORIGIN, LoadedModel
+from ..registry import DIGEST
 from ..settings import Settings
 from .columns import Columns, Rows, TensorMetadata, tensors_of
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
-ORIGIN = "registered_model_meta"
-"""The file in which MLflow notes the version that a downloaded model is."""
+
+logger = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True)
@@ -66,47 +69,59 @@ def load(settings: Settings) -> ServedModel:
     """Load the model that the settings name.
 
     Raises:
-        ServingError: it cannot be loaded, or has no signature.
+        ModelError: it cannot be loaded, or its files are not those that were registered.
+        ServingError: there is no such version, or it has no signature.
     """
     uri = resolve(settings)
-    try:
-        model = load_model(uri)
-    except Exception as error:  # what a model's own library raises is unforeseeable
-        raise _unloadable(settings, error) from error
-    signature = model.metadata.signature
+    model = model_files.load(uri, settings.model_digest or _recorded_digest(settings, uri))
+    signature = model.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
     dates = frozenset(column.name for column in signature.inputs.inputs if column.type == DataType.datetime)
     columns = Columns(tensors_of(signature.inputs), dates)
-    outputs = tensors_of(signature.outputs)
-    version, record = _version(uri, model), model.metadata
+    outputs, version = tensors_of(signature.outputs), _version(uri, model)
     if by_matrix := _matrix_predictor(model, columns):
-        return ServedModel(version, replace(columns, as_matrix=True), outputs, record, by_matrix)
-    return ServedModel(version, columns, outputs, record, lambda rows: np.asarray(model.predict(rows)))
+        return ServedModel(version, replace(columns, as_matrix=True), outputs, model.record, by_matrix)
+    return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.pipeline.predict(rows)))
 
 
-def _matrix_predictor(model: PyFuncModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:
-    """Return the `predict` of a scikit-learn model if it answers a matrix as it answers a DataFrame."""
-    if "sklearn" not in model.metadata.flavors or not columns.numeric or model.input_example is None:
+def _recorded_digest(settings: Settings, uri: str) -> str:
+    """Return the digest that the registry has of a version, or nothing where there is none to compare with."""
+    found = ""
+    if registered := REGISTERED.fullmatch(uri):
+        try:
+            tags = MlflowClient().get_model_version(registered["name"], registered["version"]).tags
+        except MlflowException as error:
+            raise _unloadable(settings, error) from error
+        found = str(tags.get(DIGEST, ""))
+    if not found:
+        logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
+    return found
+
+
+def _matrix_predictor(model: LoadedModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:
+    """Return the model's `predict` if it answers a matrix as it answers a DataFrame."""
+    example = model.record.load_input_example(str(model.folder)) if columns.numeric else None
+    if not isinstance(example, pd.DataFrame):
         return None
     warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
-    example = model.input_example[[tensor.name for tensor in columns.tensors]]
-    predict: Callable[[Rows], NDArray[Any]] = model.get_raw_model().predict  # type: ignore[no-untyped-call]
+    example = example[[tensor.name for tensor in columns.tensors]]
+    predict: Callable[[Rows], NDArray[Any]] = model.pipeline.predict
     try:
-        same = np.array_equal(predict(example.to_numpy()), np.asarray(model.predict(example)))
+        same = np.array_equal(predict(example.to_numpy()), predict(example))
     except ValueError:  # it selects columns by name
         return None
     return predict if same else None
 
 
-def _version(uri: str, model: PyFuncModel) -> str:
+def _version(uri: str, model: LoadedModel) -> str:
     """Return the version in the registry, or the model's own id where it did not come from there."""
     if registered := REGISTERED.fullmatch(uri):
         return registered["version"]
-    origin = Path(uri.removeprefix("file://")) / ORIGIN
+    origin = model.folder / ORIGIN
     if origin.is_file():
         return str(yaml.safe_load(origin.read_text())["model_version"])
-    return str(model.metadata.model_id)
+    return str(model.record.model_id)
 
 
 def _unloadable(settings: Settings, error: Exception) -> ServingError:
