@@ -6,6 +6,11 @@
 PYTHON ?= python3
 READY := .venv/ready
 
+# What a release is told counts on make's command line alone: a shell or a CI may have a VERSION of its own.
+ARGUMENTS := VERSION DRY_RUN
+$(foreach name,$(ARGUMENTS),$(if $(filter command%,$(origin $(name))),,$(eval override $(name) :=)))
+unexport $(ARGUMENTS)
+
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

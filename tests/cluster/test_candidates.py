@@ -19,7 +19,7 @@ def trial(request: pytest.FixtureRequest) -> Environment:
     found: Environment = request.getfixturevalue(request.param)
     if "candidate:" not in found.release:
         found.serve_only(1)
-        found.project.make("canary", VERSION="2", PERCENT="10")
+        found.project.make("canary VERSION=2 PERCENT=10")
     return found
 
 
@@ -58,12 +58,12 @@ def test_deployment_during_a_trial_is_refused(trial: Environment) -> None:
 
 
 def test_comparison_changes_the_share_of_a_candidate_on_trial(trial: Environment) -> None:
-    trial.project.make("ab-test", VERSION="2", PERCENT="50")
+    trial.project.make("ab-test VERSION=2 PERCENT=50")
     assert shares(trial) == [50, 50]
 
 
 def test_shadow_gets_a_copy_and_answers_nobody(trial: Environment) -> None:
-    trial.project.make("shadow", VERSION="2", PERCENT="30")
+    trial.project.make("shadow VERSION=2 PERCENT=30")
     if trial.serving == "kserve":
         (rule,) = route(trial)
         assert [backend["name"] for backend in rule["backendRefs"]] == [f"{NAME}-predictor"]
@@ -99,7 +99,7 @@ def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment)
     release, before = environment.release, shares(environment)
     routed = get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation")
 
-    printed = environment.project.fail("canary", VERSION="2", ROLLOUT_TIMEOUT_SECONDS="15")
+    printed = environment.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="15")
 
     assert "Not ready after 15 seconds (ROLLOUT_TIMEOUT_SECONDS)" in printed
     assert "version 1 serves again" in printed

@@ -97,7 +97,7 @@ def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -
     release, before = environment.release, environment.deployment("stable")["metadata"]["generation"]
     environment.appoint(2)
 
-    printed = environment.project.make("deploy", DRY_RUN="1")
+    printed = environment.project.make("deploy DRY_RUN=1")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/2$", printed)
     assert environment.release == release
@@ -125,7 +125,7 @@ def test_release_that_another_machine_delivered_is_taken_over(updated: Environme
 def test_dry_run_of_a_rollback_goes_on_from_it_too_and_changes_nothing(updated: Environment) -> None:
     release = updated.release
 
-    printed = updated.project.make("rollback", DRY_RUN="1")
+    printed = updated.project.make("rollback DRY_RUN=1")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
     assert updated.release == release

@@ -39,12 +39,12 @@ class Repository:
     def update(self, *options: str, script: Path | None = None) -> Done:
         """Run `make update`, or the script that it calls. The lint and tests at its end have a test of their own."""
         if script is None:
-            return self.make("update", UPDATE_OPTIONS=" ".join(options))
+            return self.make("update", f"UPDATE_OPTIONS={' '.join(options)}")
         return self.call("bash", str(script), *options)
 
-    def make(self, target: str, **settings: str) -> Done:
+    def make(self, target: str, *arguments: str, **settings: str) -> Done:
         """Run a target, with a uv that does nothing."""
-        return self.call("make", "--no-print-directory", target, **settings)
+        return self.call("make", "--no-print-directory", target, *arguments, **settings)
 
     def call(self, *command: str, **settings: str) -> Done:
         """Run a command, and return how it ended."""

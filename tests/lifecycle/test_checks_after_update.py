@@ -18,7 +18,7 @@ def test_lint_and_tests_pass_after_an_update(releases: Path, tmp_path: Path) -> 
     repository.git("add", "uv.lock")
     repository.git("commit", "--quiet", "--no-verify", "--message", "Lock")
 
-    printed = project.make("update", UPDATE_OPTIONS=f"--vcs-ref {MINOR}")
+    printed = project.make(f"update UPDATE_OPTIONS='--vcs-ref {MINOR}'")
 
     assert "All checks passed!" in printed
     assert " passed" in printed

@@ -33,7 +33,7 @@ def build(project: Project, target: str) -> str:
 def make_image(project: Project, target: str) -> str:
     """Build an image and return what the build printed."""
     # Docker before version 23 has to be asked for BuildKit.
-    return project.make(f"image-{target}", BUILD_OPTIONS=BUILD, DOCKER_BUILDKIT="1")
+    return project.make(f"image-{target} BUILD_OPTIONS='{BUILD}'", DOCKER_BUILDKIT="1")
 
 
 def tag(project: Project, target: str) -> str:

@@ -1,6 +1,7 @@
 """A generated project with its environment, and its targets as a user runs them."""
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -52,12 +53,12 @@ class Project:
 
     def make(self, target: str, **settings: str) -> str:
         """Run a target that must succeed, and return what it printed."""
-        return run(*self.within, "make", *target.split(), cwd=self.folder, env=self.environment | settings)
+        return run(*self.within, "make", *shlex.split(target), cwd=self.folder, env=self.environment | settings)
 
     def fail(self, target: str, **settings: str) -> str:
         """Run a target that must fail, and return what it printed."""
         done = subprocess.run(
-            [*self.within, "make", *target.split()],
+            [*self.within, "make", *shlex.split(target)],
             cwd=self.folder,
             env=self.environment | settings,
             text=True,
