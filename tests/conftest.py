@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from copier import run_copy
 from jinja2 import Environment
 
+from tests.cluster.kubectl import take_cluster
 from tests.isolation import isolated
 from tests.local.images import build, build_kubectl
 from tests.local.projects import Project, trained_project
@@ -16,6 +17,13 @@ from tests.needs import require_docker
 from tests.running import ROOT, commit_all, run
 
 Render = Callable[..., Path]
+CLUSTER = pytest.StashKey[IO[str] | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a run, of however many workers, use a cluster alone."""
+    if not hasattr(config, "workerinput"):
+        config.stash[CLUSTER] = take_cluster()
 
 
 @pytest.fixture(scope="session", autouse=True)

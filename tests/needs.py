@@ -111,6 +111,13 @@ def require_index() -> None:
         give_up(f"uv reaches no package index: {complaint}")
 
 
+def require_python(version: str) -> None:
+    """Give up where uv neither finds this version of Python nor can download it, or no package index."""
+    require_index()
+    if complaint := unanswered(find_uv_bin(), "run", "--no-project", "--python", version, "python", "--version"):
+        give_up(f"uv has no Python {version}: {complaint}")
+
+
 def require_repositories(*urls: str) -> None:
     """Give up where Git cannot reach what manifests name as remote bases."""
     for repository in sorted(set(re.findall(r"https://[^/]+/[^/]+/[^/?]+", "\n".join(urls)))):

@@ -1,5 +1,6 @@
 """How the tests call kubectl."""
 
+import fcntl
 import json
 import os
 import re
@@ -8,11 +9,13 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tests.needs import give_up, require, unanswered
 
 Object = dict[str, Any]
+TAKEN = "CLUSTER_TAKEN"
+"""Set where another run has the cluster."""
 RESTRICTED: Object = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -45,11 +48,26 @@ def cluster_settings() -> dict[str, str]:
     return kept | {"CONTEXT": kubectl("config", "current-context").strip()}
 
 
+def take_cluster() -> IO[str] | None:
+    """Keep the cluster from other runs of these tests, which use the same names, until what is returned is closed."""
+    kubeconfig = Path(os.environ.get("KUBECONFIG", ""))
+    if not kubeconfig.is_file():
+        return None
+    lock = kubeconfig.open()
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.environ[TAKEN] = "true"
+    return lock
+
+
 def require_cluster() -> None:
-    """Give up where KUBECONFIG names no cluster that answers."""
+    """Give up where KUBECONFIG names no cluster that answers, or one that another run uses."""
     require("kubectl")
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
+    if TAKEN in os.environ:
+        give_up("another run of these tests uses the cluster that KUBECONFIG names")
     if complaint := unanswered("kubectl", "version", "--request-timeout=30s"):
         give_up(f"the cluster that KUBECONFIG names does not answer: {complaint}")
 

@@ -15,7 +15,7 @@ from copier import run_copy
 
 from tests.isolation import of_a_user
 from tests.local.data_servers import free_port, wait_until_up
-from tests.needs import require_index
+from tests.needs import require_python
 from tests.running import ROOT, run
 
 LENDERS = ROOT / "build/byte-code"
@@ -40,7 +40,7 @@ class Project:
 
     def set_up(self) -> None:
         """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 20 s of a core."""
-        require_index()
+        require_python(self.python)
         libraries, lender = self.folder / ".venv/lib", LENDERS / self.python
         if lender.exists():
             run("uv", "sync", "--quiet", cwd=self.folder, env=self.environment)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.isolation import of_a_user
-from tests.needs import require_index
+from tests.needs import require_python
 from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def demo(clone: Path, environment: dict[str, str]) -> str:
-    require_index()
+    require_python(environment["UV_PYTHON"])
     assert shutil.which("uv", path=environment["PATH"]) is None
     return run("make", "demo", cwd=clone, env=environment)
 

@@ -28,6 +28,7 @@ from tests.local.promql import (
     pushgateway,
     watching,
 )
+from tests.needs import require
 from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("prometheus")
@@ -243,6 +244,7 @@ def test_captured_requests_go_to_a_bucket_and_are_reported_on(watched: Project, 
 
 
 def test_monitor_runs_prometheus_on_the_rules_and_the_local_server(watched: Project) -> None:
+    require("prometheus")
     port = free_port()
     with serving(watched) as server:
         command = [str(watched.folder / ".venv/bin" / NAME), "monitor", "--port", str(port)]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Render
 from tests.local.projects import Project
-from tests.needs import require_index
+from tests.needs import require_python
 from tests.rendering.test_agreement import named_targets, open_targets, targets
 from tests.running import ROOT, run
 
@@ -50,12 +50,12 @@ def test_links_outside_the_site_lead_somewhere() -> None:
 
 @pytest.mark.xdist_group("start")
 def test_first_steps_lead_to_a_prediction_and_an_update(template: Path, tmp_path: Path) -> None:
-    require_index()
     blocks = consoles(ROOT / "docs/start.md")
     (start,), (update,) = ([block for block in blocks if name in block] for name in ("uvx", "make update"))
     *first, serve, predict = (line.partition("#")[0].strip() for line in start.splitlines())
     assert (serve, predict) == ("make serve", "make predict")
     project = Project(tmp_path / "my-project")
+    require_python(project.python)
 
     shell("\n".join(first).replace("PATH_OR_URL_OF_THIS_TEMPLATE", f"--defaults {template}"), tmp_path, project)
     with project.serving() as address:
