@@ -94,9 +94,10 @@ def trained_project(template: Path, folder: Path, **answers: Any) -> Project:
 
 def lend_byte_code(lender: Path, libraries: Path) -> None:
     """Link the byte code of the modules that both have; Python ignores it where the modules differ."""
-    for path in lender.rglob("*.cpython-???.pyc"):  # not what pytest rewrote, which has a longer name
-        link = libraries / path.relative_to(lender)
-        if Path(source_from_cache(link)).exists():
-            link.parent.mkdir(exist_ok=True)
-            with suppress(OSError):  # it is there, or on another file system
-                link.hardlink_to(path)
+    with suppress(FileNotFoundError):  # of the folders of earlier runs, each run removes the oldest as it starts
+        for path in lender.rglob("*.cpython-???.pyc"):  # not what pytest rewrote, which has a longer name
+            link = libraries / path.relative_to(lender)
+            if Path(source_from_cache(link)).exists():
+                link.parent.mkdir(exist_ok=True)
+                with suppress(OSError):  # it is there, or on another file system
+                    link.hardlink_to(path)
