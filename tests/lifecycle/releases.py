@@ -93,7 +93,7 @@ def write_major(clone: Path) -> None:
         old = source(clone, before)
         old.rename(old.with_name(f"{Path(after).name}.jinja"))
     source(clone, REMOVED).unlink()
-    change(clone / "copier.yml", f"{TELEMETRY}\"{{{{ preset == 'full' }}}}\"", f"{TELEMETRY}false")
+    change(clone / "copier.yml", f"{TELEMETRY}\"{{{{ preset == 'full'", f'{TELEMETRY}"{{{{ false')
     change(clone / "CHANGELOG.md", f"## {MINOR}\n", f"## {MAJOR}\n\n- Files have moved.\n\n## {MINOR}\n")
 
 
