@@ -21,6 +21,8 @@ ARGUMENTS = {
     "data_target": "cultivar",
     "test_share": 0.25,
     "random_seed": 7,
+    "split_key": "",
+    "split_time": "",
 }
 DEPLOYMENT = {
     "pipelinechannel--deploy_to": "local",

@@ -11,6 +11,7 @@ import pandas as pd
 from .addresses import DATABASES, Address, is_address, parse
 from .databases import read_table
 from .errors import DataError
+from .holdout import hold_out
 
 SAMPLE = "sklearn:wine"
 PACKAGES = {
@@ -56,21 +57,11 @@ def load(
         raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
 
 
-def split(rows: pd.DataFrame, target: str, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return training and held-out rows, with each class in both in the same proportion.
-
-    Args:
-        rows: valid rows, with at least two of each class.
-        target: the class column.
-        test_share: the share of each class to hold out, in (0, 1); at least one row of each class goes to either side.
-        seed: the same seed holds out the same rows.
-    """
-    shuffled = rows.sample(frac=1, random_state=seed)
-    classes = shuffled.groupby(target, observed=True)[target]
-    size = classes.transform("size")
-    wanted = (size * test_share).round().clip(lower=1, upper=size - 1)
-    held_out = classes.cumcount() < wanted
-    return shuffled[~held_out].sort_index(), shuffled[held_out].sort_index()
+def split(
+    rows: pd.DataFrame, target: str, test_share: float, seed: int, key: str = "", time: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and held-out rows: see `holdout.hold_out`."""
+    return hold_out(rows, target, test_share, seed, key, time)[:2]
 
 
 def read_parquet(source: str | IO[bytes]) -> pd.DataFrame:

@@ -2,36 +2,39 @@
 
 import json
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.dummy import DummyClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from sklearn.pipeline import Pipeline
 
+from . import rival
+from .holdout import Rule
+from .rival import FEWEST_ROWS, Champion, Terms
+
 Metrics = dict[str, float]
 """Scores by name, each in 0..1, higher is better."""
-
-
-class Champion(NamedTuple):
-    """The model to beat."""
-
-    version: int
-    model: Pipeline
+RESAMPLES = 100
+MOST_DRAWN = 5_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A candidate's metrics on the held-out rows, whether it passed the gate, and the sentence that says why."""
+    """A candidate's metrics on the held-out rows, whether it passed the gate, and the sentence that says why.
+
+    `terms` is a `Terms` as JSON, for the gate of the next candidate.
+    """
 
     metrics: Metrics
     passed: bool
     reason: str
+    terms: str = ""
 
     def write(self, path: str | Path) -> None:
         """Write the verdict as JSON."""
@@ -43,13 +46,17 @@ class Verdict:
         return cls(**json.loads(Path(path).read_text()))
 
 
-def score(model: ClassifierMixin, rows: pd.DataFrame, target: str) -> Metrics:
-    """Return the accuracy and the macro-averaged F1 of the model's answers for `rows`."""
-    predicted = model.predict(rows.drop(columns=target))
+def measure(actual: pd.Series, predicted: NDArray[Any]) -> Metrics:
+    """Return the accuracy and the macro-averaged F1 of predicted labels."""
     return {
-        "accuracy": float(accuracy_score(rows[target], predicted)),
-        "f1_macro": float(f1_score(rows[target], predicted, average="macro")),
+        "accuracy": float(accuracy_score(actual, predicted)),
+        "f1_macro": float(f1_score(actual, predicted, average="macro")),
     }
+
+
+def score(model: ClassifierMixin, rows: pd.DataFrame, target: str) -> Metrics:
+    """Return the metrics of the model's answers for `rows`."""
+    return measure(rows[target], model.predict(rows.drop(columns=target)))
 
 
 def judge(
@@ -60,10 +67,11 @@ def judge(
     target: str,
     metric: str,
     margin: float,
+    rule: Rule | None = None,
 ) -> Verdict:
     """Pass the candidate if its metric is above its rival's by more than the margin, on the same held-out rows.
 
-    The rival is the champion or, where there is none or it takes other columns, the most frequent label.
+    The rival is the champion, on rows that it did not learn from either; see `rival.find` for what else may happen.
 
     Args:
         candidate: a fitted model.
@@ -73,20 +81,37 @@ def judge(
         target: the label column of both.
         metric: the name of the deciding metric.
         margin: by how much the candidate must beat its rival.
+        rule: what held the rows out; the verdict keeps it.
     """
-    if champion is None:
-        rival, name = _baseline(training_rows, target), "the baseline"
-    elif list(champion.model.feature_names_in_) != list(candidate.feature_names_in_):
-        rival = _baseline(training_rows, target)
-        name = f"the baseline (champion version {champion.version} takes other columns)"
-    else:
-        rival, name = champion.model, f"champion version {champion.version}"
-    metrics = score(candidate, held_out_rows, target)
-    ours, theirs = metrics[metric], score(rival, held_out_rows, target)[metric]
+    other = rival.find(champion, training_rows, held_out_rows, target, metric)
+    actual = other.rows[target]
+    answers = candidate.predict(other.rows.drop(columns=target))
+    ours, theirs = measure(actual, answers)[metric], measure(actual, other.answers)[metric]
     passed = ours > theirs + margin
     verb = "beats" if passed else "does not beat"
     by = f" by more than {margin:g}" if margin else ""
-    return Verdict(metrics, passed, f"{metric} {ours:.4f} {verb} {name} ({theirs:.4f}){by}")
+    sure = _sureness(actual, answers, other.answers, metric)
+    notes = [sure, *other.notes, *_one_sided(training_rows[target], held_out_rows[target])]
+    reason = "; ".join([f"{metric} {ours:.4f} {verb} {other.name} ({theirs:.4f}){by}", *notes])
+    terms = Terms(target=target, metric=metric, rule=rule).model_dump_json() if rule else ""
+    return Verdict(score(candidate, held_out_rows, target), passed, reason, terms)
+
+
+def interval(actual: pd.Series, ours: NDArray[Any], theirs: NDArray[Any], metric: str) -> tuple[float, float]:
+    """Return between what bounds the true difference of two models' metric is, with 95 % confidence.
+
+    By the standard error of a bootstrap over the rows, which pairs the models: Efron and Tibshirani, "An Introduction
+    to the Bootstrap", 1993, chapter 6. Of many rows it draws fewer, and scales the error.
+    """
+    draws, drawn = np.random.default_rng(0), min(len(actual), MOST_DRAWN)
+    found = []
+    for _ in range(RESAMPLES):
+        at = draws.integers(len(actual), size=drawn)
+        labels = actual.iloc[at]
+        found.append(measure(labels, ours[at])[metric] - measure(labels, theirs[at])[metric])
+    difference = measure(actual, ours)[metric] - measure(actual, theirs)[metric]
+    reach = 1.96 * float(np.std(found)) * sqrt(drawn / len(actual))
+    return difference - reach, difference + reach
 
 
 def confusion(model: ClassifierMixin, rows: pd.DataFrame, target: str) -> tuple[list[Any], NDArray[np.int64]]:
@@ -106,6 +131,18 @@ def importance(model: ClassifierMixin, rows: pd.DataFrame, target: str, seed: in
     return pd.Series(result.importances_mean, index=features.columns).sort_values(ascending=False)
 
 
-def _baseline(rows: pd.DataFrame, target: str) -> DummyClassifier:
-    """Return a classifier that always answers the most frequent label of `rows`."""
-    return DummyClassifier(strategy="most_frequent").fit(rows.drop(columns=target), rows[target])
+def _sureness(actual: pd.Series, ours: NDArray[Any], theirs: NDArray[Any], metric: str) -> str:
+    """Say how sure the difference is."""
+    if np.array_equal(ours, theirs):
+        return f"both answer all {len(actual)} rows alike"
+    if len(actual) < FEWEST_ROWS:
+        return f"{len(actual)} rows are too few to be sure"
+    low, high = interval(actual, ours, theirs, metric)
+    chance = ", so it may be chance" if low <= 0 <= high else ""
+    return f"on {len(actual)} rows the difference is {low:+.4f} to {high:+.4f} (95 %){chance}"
+
+
+def _one_sided(training: pd.Series, held_out: pd.Series) -> list[str]:
+    """Say which classes are missing on a side."""
+    sides = {"held-out": set(training) - set(held_out), "training": set(held_out) - set(training)}
+    return [f"no {side} row is of class {', '.join(map(str, sorted(gone)))}" for side, gone in sides.items() if gone]

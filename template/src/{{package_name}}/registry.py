@@ -17,12 +17,14 @@ from .settings import Settings
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from .evaluation import Champion, Verdict
+    from .evaluation import Verdict
+    from .rival import Champion
 
 CHAMPION = "champion"
 HISTORY = "champion_history"
 PASSED = "gate_passed"
 REASON = "gate_reason"
+TERMS = "gate_terms"
 CODE = "code"
 """The identity of the code that trained it."""
 DIGEST = "digest"
@@ -55,7 +57,8 @@ class Registry:
         if known := self._client.search_model_versions(source):
             return int(known[0].version)
         files = digest(Path(mlflow.artifacts.download_artifacts(model_uri)))
-        tags = {PASSED: str(verdict.passed), REASON: verdict.reason, CODE: identity(), DIGEST: files}
+        tags = {PASSED: str(verdict.passed), REASON: verdict.reason, TERMS: verdict.terms}
+        tags |= {CODE: identity(), DIGEST: files}
         return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
 
     def champion(self) -> int | None:
@@ -101,10 +104,11 @@ class Registry:
 
     def load_champion(self) -> "Champion | None":
         """Return the champion's version and model, or None before the first promotion."""
-        from .evaluation import Champion
+        from .rival import Champion, read_terms
 
-        version = self.champion()
-        return None if version is None else Champion(version, self.load(version))
+        if (version := self.champion()) is None:
+            return None
+        return Champion(version, self.load(version), read_terms(self._version(version).tags.get(TERMS, "")))
 
     def versions(self) -> list[Version]:
         """Return every version, the newest first."""

@@ -93,7 +93,7 @@ def example(settings: Settings, rows: pd.DataFrame) -> tuple[str, Drift]:
     """
     registry, target = Registry(settings), settings.data_target
     version = registry.champion_or_fail()
-    features = rows.drop(columns=target)
+    features = rows.drop(columns=settings.columns_beside_features)
     numeric = [column for column, dtype in features.dtypes.items() if is_numeric_dtype(dtype)]
     if not numeric:
         raise MonitoringError("No column is numeric, so the example has none to shift.")
