@@ -18,6 +18,10 @@ from tests.local.data_servers import free_port, wait_until_up
 from tests.needs import require_python
 from tests.running import ROOT, run
 
+SECRETS = {
+    name: f"the-secret-{name}" for name in ("DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN")
+}
+"""What the runs of trained projects know, and nothing of theirs may show."""
 LENDERS = ROOT / "build/byte-code"
 """Leads, by their Python, to the libraries of the project that any worker, also of an earlier run, set up last."""
 
@@ -88,7 +92,7 @@ def trained_project(template: Path, folder: Path, **answers: Any) -> Project:
     run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
     project = Project(folder)
     project.set_up()
-    project.make("run")
+    project.make("run", **SECRETS)
     return project
 
 

@@ -26,6 +26,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..redaction import redact
 from .refusals import Reason
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class JsonFormatter(logging.Formatter):
             **_fields(record),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = redact(self.formatException(record.exc_info))
         if (span := trace.get_current_span().get_span_context()).is_valid:
             line["trace_id"] = trace.format_trace_id(span.trace_id)
         return msgspec.json.encode(line).decode()

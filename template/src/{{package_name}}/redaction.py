@@ -1,0 +1,46 @@
+"""Takes secrets out of what is shown when something fails: libraries repeat addresses and headers in their errors."""
+
+import os
+import re
+import sys
+import traceback
+from contextlib import suppress
+from functools import cache
+from types import TracebackType
+from urllib.parse import quote
+
+HIDDEN = "***"
+SECRET_VARIABLE = re.compile(r"(PASSWORD|SECRET|TOKEN|KEY|HEADERS|CONNECTION_STRING)$", re.IGNORECASE)
+SHORTEST = 4
+"""Shorter values are in too many words."""
+LOGIN = re.compile(r"://([^\s/@'\"]*:[^\s'\"]*|(?<=http://)[^\s/@'\"]+|(?<=https://)[^\s/@'\"]+)@")
+PARAMETER = re.compile(r"([?&][\w.%-]+=)[^\s&'\"#]+")
+
+
+def redact(text: str) -> str:
+    """Return a text without the values of secret settings and variables, and the logins and queries of addresses."""
+    for secret in _secrets():
+        text = text.replace(secret, HIDDEN)
+    text = LOGIN.sub(f"://{HIDDEN}@", text)
+    return PARAMETER.sub(rf"\1{HIDDEN}", text)
+
+
+def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show what ends the process, as Python would, but for secrets."""
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
+@cache
+def _secrets() -> list[str]:
+    """Return what must not be shown, the longest first, also as it is written in addresses."""
+    from pydantic import SecretStr
+
+    from .errors import SettingsError
+    from .settings import load_settings
+
+    values = [value for name, value in os.environ.items() if SECRET_VARIABLE.search(name)]
+    with suppress(SettingsError):
+        values += [value.get_secret_value() for _, value in load_settings() if isinstance(value, SecretStr)]
+    lines = {line.strip() for value in values for line in value.splitlines()}
+    forms = {form for line in lines if len(line) >= SHORTEST for form in (line, quote(line, safe=""))}
+    return sorted(forms, key=len, reverse=True)
