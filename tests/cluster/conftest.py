@@ -11,7 +11,7 @@ from copier import run_copy
 
 from tests.local.images import load_on_node
 from tests.local.projects import Project
-from tests.needs import give_up, require, require_repositories
+from tests.needs import give_up, require_repositories
 
 from .api import repeating
 from .environments import Environment, rows
@@ -32,13 +32,7 @@ Start = Callable[[str], AbstractContextManager[Environment]]
 
 
 @pytest.fixture(scope="session")
-def kustomize() -> None:
-    """Make sure that kubectl is there."""
-    require("kubectl")
-
-
-@pytest.fixture(scope="session")
-def cluster(kustomize: None) -> None:
+def cluster() -> None:
     """Make sure that an API server is there and knows the CRDs."""
     require_cluster()
     require_repositories(*CRDS)

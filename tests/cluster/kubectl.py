@@ -63,12 +63,11 @@ def take_cluster() -> IO[str] | None:
 
 def require_cluster() -> None:
     """Give up where KUBECONFIG names no cluster that answers, or one that another run uses."""
-    require("kubectl")
     if not os.environ.get("KUBECONFIG"):
         give_up("KUBECONFIG names no cluster")
     if TAKEN in os.environ:
         give_up("another run of these tests uses the cluster that KUBECONFIG names")
-    if complaint := unanswered("kubectl", "version", "--request-timeout=30s"):
+    if complaint := unanswered(require("kubectl"), "version", "--request-timeout=30s"):
         give_up(f"the cluster that KUBECONFIG names does not answer: {complaint}")
 
 
@@ -85,7 +84,7 @@ def own_namespace() -> Iterator[str]:
 
 def tried(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run kubectl, which may fail."""
-    return subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True, check=False)
+    return subprocess.run([require("kubectl"), *arguments], input=given, capture_output=True, text=True, check=False)
 
 
 def get(resource: str, namespace: str) -> Object:

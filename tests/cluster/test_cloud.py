@@ -47,7 +47,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture(scope="module")
-def repository(template: Path, kustomize: None, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Return a function that gives a repository for a cloud, whose production captures requests in a bucket."""
 
     @cache

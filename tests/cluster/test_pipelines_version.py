@@ -13,7 +13,7 @@ from tests.needs import require_repositories
 
 from .kubectl import documents, kubectl
 
-pytestmark = [pytest.mark.usefixtures("kustomize"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.xdist_group("cluster")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from .overlays import (
     written,
 )
 
-pytestmark = [pytest.mark.usefixtures("kustomize"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.xdist_group("cluster")
 
 by_mode = pytest.mark.parametrize("mode", MODES)
 by_state = pytest.mark.parametrize(("mode", "state"), STATES)
