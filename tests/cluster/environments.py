@@ -22,11 +22,10 @@ SERVICES = {
     "seldon": {"stable": f"{NAME}-stable:8080", "candidate": f"{NAME}-candidate:8080"},
 }
 BODY = """
-import msgspec
+import json
 from wine_cultivars.data import load
-from wine_cultivars.serving.protocol import InferenceRequest, input_tensors
-rows = load("sklearn:wine", None, None).drop(columns="cultivar").head(1)
-print(msgspec.json.encode(InferenceRequest(input_tensors(rows))).decode())
+rows = load("sklearn:wine").drop(columns="cultivar").head(1).to_numpy()
+print(json.dumps({"inputs": [{"name": "rows", "shape": rows.shape, "datatype": "FP64", "data": rows.tolist()}]}))
 """
 
 

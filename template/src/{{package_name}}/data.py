@@ -1,19 +1,22 @@
 """Reads the rows, and holds some out. Nothing here judges them: that is `validation`."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import fsspec
 import pandas as pd
 
 from .addresses import DATABASES, Address, is_address, parse
+from .arrow import typed
 from .databases import read_table
+from .delimited import read_csv
 from .errors import DataError
 from .holdout import hold_out
 
 SAMPLE = "sklearn:wine"
+SUFFIXES = (".csv", ".parquet")
 PACKAGES = {
     "s3": "s3fs",
     "gs": "gcsfs",
@@ -30,8 +33,12 @@ def load(
     password: str | None = None,
     password_host: str | None = None,
     ca_file: Path | None = None,
+    *,
+    texts: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read the rows behind `uri`: the sample, a file, or a table of a database.
+
+    Each column is typed by its kind; `kinds.py` has the table.
 
     Args:
         uri: `sklearn:wine`; a CSV or Parquet file as a path or any fsspec address; or `postgresql://` or `mysql://`.
@@ -40,9 +47,10 @@ def load(
         password: the database's password.
         password_host: the only host that it is sent to, as `host` or `host:port`; by default that of `uri`.
         ca_file: the authorities that may vouch for the database; by default those that the machine trusts.
+        texts: the columns of a CSV file that hold texts, whatever these look like.
 
     Raises:
-        DataError: nothing readable is there; the message names the address and the cause.
+        DataError: nothing readable is there, or a column is of no kind; the message names the cause.
     """
     if uri == SAMPLE:
         return _sample()
@@ -50,11 +58,13 @@ def load(
     scheme = address.scheme if address else ""
     try:
         if address and scheme in DATABASES:
-            return read_table(address, table, password, password_host, ca_file)
-        return _read_file(uri)
+            rows = read_table(address, table, password, password_host, ca_file)
+        else:
+            rows = _read_file(uri, texts)
     except ImportError as error:
         remedy = f"run `uv add {PACKAGES[scheme]}`" if scheme in PACKAGES else str(error)
         raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
+    return typed(rows)
 
 
 def split(
@@ -64,19 +74,16 @@ def split(
     return hold_out(rows, target, test_share, seed, key, time)[:2]
 
 
-def read_parquet(source: str | IO[bytes]) -> pd.DataFrame:
-    """Read a Parquet file on the calling thread alone.
+def read_parquet(source: str | IO[bytes], **options: Any) -> pd.DataFrame:
+    """Read a Parquet file on the calling thread alone, with options of `pyarrow.Table.to_pandas`.
 
     Those of Arrow's own can abort a process that ends: https://github.com/apache/arrow/issues/34314
     """
     from pyarrow.parquet import ParquetFile  # slow to import, and not where models are served
 
     with ParquetFile(source, pre_buffer=False) as file:
-        rows: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
+        rows: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False, **options)
     return rows
-
-
-READERS: dict[str, Callable[[IO[bytes]], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": read_parquet}
 
 
 def _sample() -> pd.DataFrame:
@@ -95,16 +102,24 @@ def _address(uri: str) -> Address | None:
         raise DataError(f"DATA_URI {error}") from None
 
 
-def _read_file(uri: str) -> pd.DataFrame:
-    suffix = PurePosixPath(urlsplit(uri).path).suffix
-    if suffix not in READERS:
-        raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(READERS)}.")
+def _suffix(uri: str) -> str:
+    """Return how the path ends: in an address of HTTP that is before the query, elsewhere the end of all."""
+    path = urlsplit(uri).path if uri.startswith(("http://", "https://")) else uri
+    return PurePosixPath(path).suffix.lower()
+
+
+def _read_file(uri: str, texts: Collection[str]) -> pd.DataFrame:
+    suffix = _suffix(uri)
+    if suffix not in SUFFIXES:
+        raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(SUFFIXES)}.")
     try:
         stream: IO[bytes]
         with fsspec.open(uri, "rb") as stream:
-            return READERS[suffix](stream)
+            return read_csv(stream, texts) if suffix == ".csv" else read_parquet(stream, types_mapper=pd.ArrowDtype)
     except ImportError:
         raise
+    except DataError as error:
+        raise DataError(f"{uri!r} cannot be read: {error}.") from None
     except Exception as error:  # every storage service has errors of its own
         cause = error.__cause__ or error  # fsspec turns every failure of HTTP into a missing file
         line = ": ".join([type(cause).__name__, *str(cause).splitlines()[:1]])

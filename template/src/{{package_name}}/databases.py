@@ -48,7 +48,10 @@ def read_table(
     )
     try:
         with sql.create_engine(url, connect_args=_encryption(address, ca_file)).connect() as connection:
-            return pd.read_sql_table(table, connection)
+            found = connection.execute(sql.select(sql.Table(table, sql.MetaData(), autoload_with=connection)))
+            return pd.DataFrame(found.all(), columns=list(found.keys()), dtype=object)  # the driver's own values
+    except sql.exc.NoSuchTableError:
+        raise DataError(f"Table {table!r} of {address.text!r} cannot be read: it is not found.") from None
     except (sql.exc.SQLAlchemyError, ValueError) as error:
         cause = str(error).splitlines()[0]
         hint = ". DATABASE_CA_FILE names the authorities to trust" if "certificate" in cause else ""

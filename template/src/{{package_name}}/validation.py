@@ -3,89 +3,131 @@
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 from pandera.io import pandas_io
 
 from .errors import DataError
+from .kinds import INTEGER, NUMBER, TEXT, Kind, converted, kind_of, shown
 
 SCHEMA = Path(str(files(__package__) / "schema.yaml"))
-MOST_LABELS = 50
-ROWS_SHOWN = 5
-HINT = "Mend the rows, or run `make schema` for other data."
+LARGEST = float(np.finfo(np.float32).max)
+"""Libraries compute in float32, to which a larger number is infinite."""
+HINT = "Correct the rows, or run `make schema` for other data."
 
 
 def validate(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> pd.DataFrame:
-    """Return `frame` in the schema's columns and dtypes.
+    """Return `frame` with each column in its kind by the schema; no value changes.
 
     Args:
-        frame: raw rows, one column per feature and the target.
+        frame: rows as `data.load` gives them, one column per feature and the target.
         target: the column to predict.
         schema_path: a Pandera schema in YAML.
 
     Raises:
         DataError: the rows break the schema or cannot train a classifier; the message names columns and rows.
     """
+    return check(frame, target, read_schema(schema_path), schema_path.name)
+
+
+def check(frame: pd.DataFrame, target: str, schema: pa.DataFrameSchema, source: str) -> pd.DataFrame:
+    """Do what `validate` says by a schema that `source` names."""
     if frame.empty:
         raise DataError("The data has no rows; check DATA_URI and DATA_TABLE.")
-    schema = _read_schema(schema_path)
     if target not in schema.columns:
-        raise DataError(f"The target {target!r} is not in {schema_path.name}; set DATA_TARGET or run `make schema`.")
+        raise DataError(f"The target {target!r} is not in {source}; set DATA_TARGET or run `make schema`.")
+    rows, mistyped = _conform(frame, schema)
+    complaints = [*mistyped.values()]
     try:
-        valid: pd.DataFrame = schema.validate(frame, lazy=True)
+        rows = _rules(schema, [*mistyped]).validate(rows.drop(columns=[*mistyped]), lazy=True)
     except SchemaErrors as error:
-        raise DataError(_sentence(error, schema_path)) from None
-    sizes = dict(valid[target].value_counts().items())
+        complaints += _complaints(error)
+    if complaints:
+        raise DataError(_sentence(complaints, source))
+    sizes = dict(rows[target].value_counts().items())
     if len(sizes) < 2:
         raise DataError(f"Column {target!r} holds one class only, {next(iter(sizes))}; a classifier needs two or more.")
     if lonely := [label for label, size in sizes.items() if size < 2]:
         raise DataError(f"Class {lonely[0]} of column {target!r} has one row; each class needs two or more.")
-    return valid
+    return rows.set_axis(frame.index)
 
 
-def infer(frame: pd.DataFrame, target: str, schema_path: Path) -> None:
-    """Write a schema that `frame` meets: its columns, dtypes, ranges and labels.
+def conform(frame: pd.DataFrame, schema_path: Path = SCHEMA) -> pd.DataFrame:
+    """Return `frame` with each column that the schema has in its kind, for a model to predict; no value changes.
 
     Raises:
-        DataError: the target is missing, or looks like a quantity rather than a class.
+        DataError: a value is not of its column's kind; the message names columns and rows.
     """
-    if target not in frame.columns:
-        raise DataError(f"The data has no column {target!r} but {', '.join(frame.columns)}; set DATA_TARGET.")
-    labels = sorted(frame[target].dropna().unique().tolist())
-    if len(labels) > MOST_LABELS:
-        raise DataError(
-            f"Column {target!r} has {len(labels)} distinct values; a column of classes has {MOST_LABELS} at most."
-        )
-    schema = pa.infer_schema(frame)
-    classes = pa.Column(frame[target].dtype, pa.Check.isin(labels))
-    schema = schema.remove_columns([target]).add_columns({target: classes})
-    schema.strict, schema.index = True, None
-    note = "# What the data must look like. Inferred by `make schema`: widen ranges that are too narrow for new data.\n"
-    schema_path.write_text(note + pandas_io.to_yaml(schema))
+    rows, mistyped = _conform(frame, read_schema(schema_path))
+    if mistyped:
+        raise DataError(_sentence([*mistyped.values()], schema_path.name))
+    return rows.set_axis(frame.index)
 
 
-def _read_schema(path: Path) -> pa.DataFrameSchema:
+def texts(schema_path: Path = SCHEMA) -> list[str]:
+    """Return the columns that hold texts by the schema, whatever these look like in a file."""
+    return [str(name) for name, column in read_schema(schema_path).columns.items() if _kind(column) == TEXT]
+
+
+def read_schema(path: Path) -> pa.DataFrameSchema:
+    """Return the schema of a YAML file."""
     schema: pa.DataFrameSchema = pandas_io.from_yaml(path)  # type: ignore[no-untyped-call]
     return schema
 
 
-def _sentence(error: SchemaErrors, schema_path: Path) -> str:
+def warns(rule: pa.Check) -> bool:
+    """Return whether what breaks the rule is told, and stops nothing."""
+    return bool(rule.raise_warning)
+
+
+def _kind(column: pa.Column) -> Kind | None:
+    """Return the kind that the schema states for a column, or None where it states no dtype."""
+    if column.dtype is None:
+        return None
+    kind = kind_of(column.dtype.type)
+    return NUMBER if kind == INTEGER and column.nullable else kind
+
+
+def _conform(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the rows in the schema's kinds, counted from 0, and what there is to complain of, by column."""
+    rows, mistyped = frame.reset_index(drop=True), {}
+    for name, column in schema.columns.items():
+        if name not in rows or not (kind := _kind(column)):
+            continue
+        found = rows[name]
+        rows[name], fits = converted(found, kind, column.nullable)
+        if not fits.all():
+            mistyped[name] = f"column {name!r} must hold {kind.plural}: {shown(found[~fits])}"
+        elif kind == NUMBER and (infinite := rows[name].abs() > LARGEST).any():
+            mistyped[name] = f"column {name!r} must hold numbers up to {LARGEST:.2g}: {shown(found[infinite])}"
+    return rows, mistyped
+
+
+def _rules(schema: pa.DataFrameSchema, mistyped: list[str]) -> pa.DataFrameSchema:
+    """Return the schema without the columns that cannot be judged, and without what was judged or stops nothing."""
+    rules = schema.remove_columns([name for name in schema.columns if name in mistyped])
+    for column in rules.columns.values():
+        column.dtype, column.coerce = None, False
+        column.checks = [rule for rule in column.checks if not warns(rule)]
+    rules.dtype, rules.coerce = None, False
+    return rules
+
+
+def _complaints(error: SchemaErrors) -> list[str]:
     """Say per column and rule what was found, and in which rows (counted from 0, without the header)."""
     complaints = []
-    all_cases = error.failure_cases
-    mistyped = set(all_cases[all_cases.check.str.startswith("dtype")].column)
-    for (column, check), cases in all_cases.groupby(["column", "check"], dropna=False, sort=False):
-        if column in mistyped and not check.startswith("dtype"):
-            continue  # no other rule can be judged on values of the wrong type
-        if check == "column_in_dataframe":
+    for (column, rule), cases in error.failure_cases.groupby(["column", "check"], dropna=False, sort=False):
+        if rule == "column_in_dataframe":
             complaints += [f"column {name!r} is missing" for name in cases.failure_case]
-        elif check == "column_in_schema":
+        elif rule == "column_in_schema":
             complaints += [f"column {name!r} is not in the schema" for name in cases.failure_case]
-        elif cases["index"].isna().all():
-            complaints.append(f"column {column!r} breaks {check}: it is {cases.failure_case.iloc[0]}")
         else:
-            found = [f"row {row} has {value!r}" for row, value in zip(cases["index"], cases.failure_case, strict=True)]
-            more = f" and {len(found) - ROWS_SHOWN} more" if len(found) > ROWS_SHOWN else ""
-            complaints.append(f"column {column!r} breaks {check}: {', '.join(found[:ROWS_SHOWN])}{more}")
-    return f"The data breaks {schema_path.name}: {'; '.join(complaints)}. {HINT}"
+            found = cases.set_index("index").failure_case.sort_index()
+            complaints.append(f"column {column!r} breaks {rule}: {shown(found)}")
+    return complaints
+
+
+def _sentence(complaints: list[str], source: str) -> str:
+    return f"The data breaks {source}: {'; '.join(complaints)}. {HINT}"

@@ -33,12 +33,13 @@ def drift(
 ) -> None:
     """Report on the drift of captured requests, or on an example."""
     from ..data import load
+    from ..validation import conform
     from . import drift
 
     settings = load_settings()
     with Console(stderr=True).status("Comparing with the training rows"):
         if example:
-            column, found = drift.example(settings, load(*settings.data_source))
+            column, found = drift.example(settings, conform(load(*settings.data_source)))
             typer.echo(f"An example: DATA_URI with {column} shifted by {drift.EXAMPLE_SHIFT:g} standard deviations.")
         else:
             found = drift.report(settings, days)

@@ -104,9 +104,7 @@ def example(settings: Settings, rows: pd.DataFrame) -> tuple[str, Drift]:
     return shifted, _compare(settings, str(version), current)
 
 
-def _compare(
-    settings: Settings, version: str, current: pd.DataFrame, run_name: str = RUN, run_id: str = ""
-) -> Drift:
+def _compare(settings: Settings, version: str, current: pd.DataFrame, run_name: str = RUN, run_id: str = "") -> Drift:
     """Write the reports on rows with the columns of training, the model's answers and, where known, labels."""
     target = settings.data_target
     reference = _reference(settings, version)

@@ -5,26 +5,31 @@ import msgspec
 import pandas as pd
 
 from ..errors import ServingError
-from .protocol import InferenceRequest, InferenceResponse, input_tensors
+from .protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
 
 TIMEOUT_SECONDS = 10
 
 
 def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
-    """Send rows to the server at `address` and return its answer.
+    """Send rows to the server at `address`, in the columns and types of its model, and return its answer.
 
     Raises:
-        ServingError: there is no server, or it refuses.
+        ServingError: there is no server, it refuses, or the rows lack a column of the model.
     """
+    model = f"{address}/v2/models/{model_name}"
+    columns = msgspec.json.decode(_call("GET", model), type=ModelMetadata).inputs
+    if missing := [column.name for column in columns if column.name not in rows]:
+        raise ServingError(f"The rows lack {', '.join(map(repr, missing))}, which the model needs; check DATA_URI.")
+    body = msgspec.json.encode(InferenceRequest(input_tensors(rows, columns)))
+    return msgspec.json.decode(_call("POST", f"{model}/infer", body), type=InferenceResponse)
+
+
+def _call(method: str, url: str, body: bytes | None = None) -> bytes:
+    headers = {"Content-Type": "application/json"}
     try:
-        answer = httpx2.post(
-            f"{address}/v2/models/{model_name}/infer",
-            content=msgspec.json.encode(InferenceRequest(input_tensors(rows))),
-            headers={"Content-Type": "application/json"},
-            timeout=TIMEOUT_SECONDS,
-        )
+        answer = httpx2.request(method, url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
     except httpx2.HTTPError as error:
-        raise ServingError(f"No answer from {address}: {error}. Start the server with `make serve`.") from None
+        raise ServingError(f"No answer from {url}: {error}. Start the server with `make serve`.") from None
     if answer.is_error:
-        raise ServingError(f"The server at {address} answered {answer.status_code}: {answer.text}")
-    return msgspec.json.decode(answer.content, type=InferenceResponse)
+        raise ServingError(f"The server at {url} answered {answer.status_code}: {answer.text}")
+    return answer.content

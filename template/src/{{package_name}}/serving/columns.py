@@ -13,6 +13,7 @@ from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
 from ..errors import ServingError
+from ..kinds import dates_of
 from .refusals import Refusal
 
 Rows = NDArray[Any] | pd.DataFrame
@@ -26,8 +27,10 @@ NUMPY_TYPES: dict[str, type[np.generic]] = {
     "FP64": np.float64,
     "BYTES": np.object_,
 }
-ACCEPTED_KINDS = {"BOOL": "b", "INT32": "iuf", "INT64": "iuf", "FP32": "iuf", "FP64": "iuf", "BYTES": "O"}
+ACCEPTED_KINDS = {"BOOL": "b", "INT32": "iuf", "INT64": "iuf", "FP32": "iuf", "FP64": "iuf", "BYTES": ""}
 """NumPy's kinds of values that a datatype takes, as long as no value changes: 3.0 is an INT64, 3.5 is not."""
+OBJECTS: dict[str, set[type]] = {"BOOL": {bool}, "BYTES": {str}}
+"""The types in arrays of objects, which may have None too."""
 SIGNATURE_TYPES: dict[Any, str] = {
     DataType.boolean: "BOOL",
     DataType.integer: "INT32",
@@ -54,17 +57,20 @@ def tensors_of(schema: Schema) -> list[TensorMetadata]:
         ServingError: the protocol cannot carry a column.
     """
     for column in schema.inputs:
-        if column.type not in SIGNATURE_TYPES:
+        if not isinstance(column.type, DataType) or column.type not in SIGNATURE_TYPES:
             raise ServingError(f"Column {column.name!r} is {column.type}, which the protocol cannot carry; drop it.")
     return [TensorMetadata(str(column.name), SIGNATURE_TYPES[column.type], [-1]) for column in schema.inputs]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The model's inputs in their order; `dates` are those that arrive as ISO 8601."""
+    """The model's inputs in their order."""
 
     tensors: list[TensorMetadata]
     dates: frozenset[str] = frozenset()
+    """Those that arrive as ISO 8601."""
+    missing: frozenset[str] = frozenset()
+    """Those in which training had missing values."""
     as_matrix: bool = False
     """Whether the model takes a matrix, which is many times faster to make than a DataFrame."""
 
@@ -97,12 +103,20 @@ class Columns:
         arrays = {tensor.name: cast(values[tensor.name], tensor.datatype, tensor.name) for tensor in self.tensors}
         if self.as_matrix:
             return np.column_stack(list(arrays.values()))
-        for name in self.dates:
+        return pd.DataFrame({tensor.name: self._typed(arrays[tensor.name], tensor) for tensor in self.tensors})
+
+    def _typed(self, array: NDArray[Any], tensor: TensorMetadata) -> Any:
+        """Return a column of a DataFrame as training had it."""
+        if tensor.name in self.dates:
             try:
-                arrays[name] = np.array(pd.to_datetime(arrays[name], format="ISO8601"))
+                return dates_of(array)
             except ValueError as error:
-                raise Refusal(f"Input {name!r} holds no ISO 8601 dates: {error}.") from None
-        return pd.DataFrame(arrays)
+                raise Refusal(f"Input {tensor.name!r} holds no ISO 8601 dates: {error}.") from None
+        if tensor.datatype == "BOOL" and tensor.name in self.missing:
+            return pd.array(array, dtype="boolean")
+        if tensor.datatype == "BOOL" and array.dtype == np.object_:
+            raise Refusal(f"Input {tensor.name!r} has a missing value; the model has seen none there in training.")
+        return array
 
     def rows_of_matrix(self, name: str, matrix: NDArray[Any]) -> Rows:
         """Return the rows of a matrix whose columns are in the model's order."""
@@ -123,40 +137,68 @@ def together(parts: list[Rows]) -> Rows:
 
 
 def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:
-    """Return JSON values as an array of booleans, integers, floats or texts; `null` is a missing number.
+    """Return JSON values as an array of booleans, integers, floats or objects.
+
+    Objects are texts, or booleans of which some are `null`, or `null` alone, which is None. Among numbers it is NaN.
 
     Raises:
         Refusal: they are ragged, or of several kinds.
     """
     try:
         array = np.array(values)
-        if array.dtype.kind in "biuf":
+        if array.dtype.kind in "biuf" and not _hides_booleans(array, values):
             return array
         array = np.array(values, dtype=np.object_)
-        types = {type(value) for value in array.flat}
-        if types <= {int, float, NoneType}:
+        types = set(map(type, array.flat)) - {NoneType}
+        if types and types <= {int, float}:
             return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise Refusal(f"Input {name!r} holds no plain array: {error}.") from None
-    if types <= {str, NoneType}:
+    if types <= {str} or types <= {bool}:
         return array
-    kinds = ", ".join(sorted(kind.__name__ for kind in types))
-    raise Refusal(f"Input {name!r} mixes values of several kinds: {kinds}.")
+    raise Refusal(f"Input {name!r} mixes values of several kinds: {_names(types)}.")
 
 
 def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
-    """Return the array as `datatype`, one of `NUMPY_TYPES`.
+    """Return what `array_of` gave as `datatype`, one of `NUMPY_TYPES`; booleans with None stay objects.
 
     Raises:
         Refusal: that would change a value.
     """
+    if array.dtype == np.object_:
+        types = set(map(type, array.flat)) - {NoneType}
+        if datatype in OBJECTS and types <= OBJECTS[datatype]:
+            return array
+        if types:
+            raise Refusal(f"Input {name!r} does not hold {datatype} data: it has {_names(types)} values.")
+        array = np.full(array.shape, np.nan)
     if array.dtype == NUMPY_TYPES[datatype]:
         return array
+    if datatype in OBJECTS and array.dtype.kind == "f" and np.isnan(array).all():
+        return np.full(array.shape, None)  # the client took a column without a value for numbers
     if array.dtype.kind not in ACCEPTED_KINDS[datatype]:
         raise Refusal(f"Input {name!r} does not hold {datatype} data: it has {array.dtype} values.")
     with np.errstate(invalid="ignore", over="ignore"):
         converted = array.astype(NUMPY_TYPES[datatype])
     same = np.isfinite(converted) == np.isfinite(array) if datatype[:2] == "FP" else converted == array
     if not same.all():
-        raise Refusal(f"Input {name!r} does not hold {datatype} data: {array[~same].flat[0]} is not one.")
+        value = array[~same].flat[0]
+        raise Refusal(
+            f"Input {name!r} does not hold {datatype} data: {'null' if np.isnan(value) else value} is not one."
+        )
     return converted
+
+
+def _hides_booleans(array: NDArray[Any], values: Sequence[Any]) -> bool:
+    """Return whether NumPy made a boolean the number 0 or 1, as it does among other numbers."""
+    if array.dtype.kind == "b" or not array.size:
+        return False
+    suspects = np.flatnonzero((array == 0) | (array == 1))
+    if not suspects.size:
+        return False
+    flat: Any = values if array.ndim == 1 else np.array(values, dtype=np.object_).ravel()
+    return any(type(flat[place]) is bool for place in suspects)
+
+
+def _names(types: set[type]) -> str:
+    return ", ".join(sorted(kind.__name__ for kind in types))

@@ -77,8 +77,10 @@ def load(settings: Settings) -> ServedModel:
     signature = model.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
+    tensors = tensors_of(signature.inputs)
     dates = frozenset(column.name for column in signature.inputs.inputs if column.type == DataType.datetime)
-    columns = Columns(tensors_of(signature.inputs), dates)
+    missing = frozenset(column.name for column in signature.inputs.inputs if not column.required)
+    columns = Columns(tensors, dates, missing)
     outputs, version = tensors_of(signature.outputs), _version(uri, model)
     if by_matrix := _matrix_predictor(model, columns):
         return ServedModel(version, replace(columns, as_matrix=True), outputs, model.record, by_matrix)

@@ -96,7 +96,7 @@ def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
 
 
 def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
-    """Return one row per record, in which `null` stands for a missing number.
+    """Return one row per record, in which `null` stands for a missing value of the column's own type.
 
     Raises:
         Refusal: a record lacks a column, has an unknown one, or a value of the wrong type.
@@ -129,10 +129,16 @@ def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
     raise TypeError(f"The model answers with {answers.dtype}, which the protocol cannot carry.")
 
 
-def input_tensors(rows: pd.DataFrame) -> list[Tensor]:
-    """Return one tensor for each column, with dates as ISO 8601."""
-    texts = rows.astype(dict.fromkeys(rows.select_dtypes("datetime"), str))
-    return [output_tensor(str(name), column.to_numpy()) for name, column in texts.items()]
+def input_tensors(rows: pd.DataFrame, columns: list[TensorMetadata]) -> list[Tensor]:
+    """Return one tensor for each of the model's columns, with dates as ISO 8601 and `null` for what is missing."""
+    return [_input_tensor(rows[column.name], column.datatype) for column in columns]
+
+
+def _input_tensor(values: pd.Series, datatype: str) -> Tensor:
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        values = values.map(pd.Timestamp.isoformat, na_action="ignore")
+    data = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
+    return Tensor(str(values.name), [len(values)], datatype, data)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

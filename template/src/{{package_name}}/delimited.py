@@ -1,0 +1,54 @@
+"""Reads CSV, which says nothing of types, without changing what is written there."""
+
+import re
+from collections.abc import Collection
+from io import BytesIO
+from typing import IO, Any
+
+import pandas as pd
+
+from .errors import DataError
+
+LEADING_ZERO = r"[+-]?0\d"
+"""How digits begin that are no number: 007 is not 7."""
+OTHER_SEPARATORS = re.compile(r"[;\t|]")
+
+
+def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
+    """Return the rows of a CSV file in Arrow's dtypes.
+
+    Args:
+        source: the file.
+        texts: the columns that hold texts, even where all that they hold in this file is numbers.
+
+    Raises:
+        DataError: the file is not in UTF-8, or its values are not separated by commas.
+    """
+    content = source.read()
+    try:
+        rows = _parse(content, dtype=dict.fromkeys(texts, "string[pyarrow]"))
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataError(f"it is not in UTF-8 (byte {byte:#x}); convert it, with iconv for example") from None
+    if rows.shape[1] == 1 and (separator := OTHER_SEPARATORS.search(str(rows.columns[0]))):
+        raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
+    whole = {name for name, dtype in rows.dtypes.items() if str(dtype).startswith(("int", "uint", "null"))}
+    if whole:
+        written = _parse(content, dtype=str, usecols=lambda name: name in whole)
+        for name in written:
+            if _is_no_integer(written[name], rows[name]):
+                rows[name] = written[name]
+    return rows
+
+
+def _is_no_integer(written: pd.Series, parsed: pd.Series) -> bool:
+    """Return whether digits say more than int64 can, or were lost: pandas takes the largest uint64 for missing."""
+    beyond = str(parsed.dtype).startswith("uint") or written.count() > parsed.count()
+    return beyond or bool(written.str.match(LEADING_ZERO).any())
+
+
+def _parse(content: bytes, **options: Any) -> pd.DataFrame:
+    # The whole file at once, as pandas may type each part of a column by itself, and each float as written.
+    exact: dict[str, Any] = {"low_memory": False, "float_precision": "round_trip", "dtype_backend": "pyarrow"}
+    rows: pd.DataFrame = pd.read_csv(BytesIO(content), **exact, **options)
+    return rows

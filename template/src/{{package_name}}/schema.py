@@ -1,0 +1,83 @@
+"""Writes `schema.yaml` from the data, and tells what is unusual by it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.io import pandas_io
+
+from .errors import DataError
+from .features import MOST_CATEGORIES
+from .kinds import DATE, INTEGER, NUMBER, TEXT, kind_of, shown
+from .validation import SCHEMA, check, read_schema, warns
+
+MOST_LABELS = 50
+NOTE = """\
+# What the data must look like. Written by `make schema`, for you to review.
+# A rule with `raise_warning: true` says what was usual: what breaks it is counted and told, and stops nothing.
+"""
+
+
+def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> None:
+    """Write a schema that `frame` meets: the kinds of the columns, the target's labels, and what is usual.
+
+    Raises:
+        DataError: the target is missing or is no class, or the rows cannot train a classifier.
+    """
+    if frame.empty:
+        raise DataError("The data has no rows; check DATA_URI and DATA_TABLE.")
+    if target not in frame.columns:
+        raise DataError(f"The data has no column {target!r} but {', '.join(frame.columns)}; set DATA_TARGET.")
+    labels, kind = sorted(frame[target].dropna().unique().tolist()), kind_of(frame[target].dtype)
+    if len(labels) > MOST_LABELS:
+        raise DataError(
+            f"Column {target!r} has {len(labels)} distinct values; a column of classes has {MOST_LABELS} at most."
+        )
+    if kind == DATE:
+        raise DataError(f"Column {target!r} holds dates, which are no classes; make them text, or set DATA_TARGET.")
+    columns = {str(name): _column(values) for name, values in frame.drop(columns=target).items()}
+    columns[target] = pa.Column(kind.dtype, pa.Check.isin(labels))
+    text = pandas_io.to_yaml(pa.DataFrameSchema(columns, strict=True))
+    check(frame, target, pandas_io.from_yaml(text), schema_path.name)  # type: ignore[no-untyped-call]
+    schema_path.write_text(NOTE + text, encoding="utf-8")
+
+
+def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> list[str]:
+    """Return a sentence on each thing that is unusual in valid rows, and on each column that can hardly help a model.
+
+    Args:
+        frame: rows that `validate` has passed.
+        target: the column to predict.
+        schema_path: the schema by which they are valid.
+    """
+    unusual = []
+    for name, column in read_schema(schema_path).columns.items():
+        for rule in filter(warns, column.checks):
+            found = rule(frame[name].reset_index(drop=True).dropna()).failure_cases
+            if found is not None and len(found):
+                unusual.append(f"Column {name!r} leaves {rule.error} in {len(found):,} rows: {shown(found)}.")
+    features = frame.drop(columns=target)
+    return unusual + [remark for name in features if (remark := _of_an_id(features[name]))]
+
+
+def _column(values: pd.Series) -> pa.Column:
+    """Return what the schema says of a feature: its kind, whether it may be missing, and what is usual."""
+    kind, present = kind_of(values.dtype), values.dropna()
+    usual = []
+    if kind in (INTEGER, NUMBER) and present.size:
+        usual = [pa.Check.in_range(present.min().item(), present.max().item(), raise_warning=True)]
+    elif kind == TEXT and 0 < present.nunique() <= MOST_CATEGORIES:
+        usual = [pa.Check.isin(sorted(present.unique()), raise_warning=True)]
+    missing = bool(values.isna().any())
+    return pa.Column(kind.missing_dtype if missing else kind.dtype, usual, nullable=missing)
+
+
+def _of_an_id(values: pd.Series) -> str | None:
+    """Return what to do about a column of ids or free text, or None where it is neither."""
+    kind, present, distinct = kind_of(values.dtype), values.count(), values.nunique()
+    seen = f"Column {values.name!r} has {distinct:,} values in {present:,} rows"
+    if kind in (TEXT, DATE) and distinct > min(MOST_CATEGORIES, present - 1):
+        return f"{seen}, which new rows hardly share: if it is an id, drop it; else make it fewer classes, or numbers."
+    if kind == INTEGER and distinct == present > MOST_CATEGORIES:
+        return f"{seen}: if it is an id, drop it."
+    return None
