@@ -20,6 +20,8 @@ SECONDS_TO_ANSWER = 60
 BUILT = Path(__file__).parents[1] / "build/bin"
 FOLDERS = [str(BUILT), *map(str, Path("/usr/lib/postgresql").glob("*/bin")), "/usr/sbin"]
 """Where .ci/run and Debian have programs that PATH does not lead to."""
+REMOTE = r"^(?: *- )?(https://[^/\s]+/[^/\s]+/[^/?\s]+)"
+"""A URL, or a line of a kustomization that lists it; the repository is its group."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def require_python(version: str) -> None:
         give_up(f"uv has no Python {version}: {complaint}")
 
 
-def require_repositories(*urls: str) -> None:
-    """Give up where Git cannot reach what manifests name as remote bases."""
-    for repository in sorted(set(re.findall(r"https://[^/]+/[^/]+/[^/?]+", "\n".join(urls)))):
+def require_repositories(*bases: str) -> None:
+    """Give up where Git cannot reach the repositories of remote bases, each given as its URL or by what lists it."""
+    for repository in sorted(set(re.findall(REMOTE, "\n".join(bases), re.MULTILINE))):
         if complaint := unanswered("git", "ls-remote", "--quiet", repository, "HEAD"):
             give_up(f"Git cannot reach {repository}: {complaint}")
 

@@ -66,6 +66,7 @@ def test_missing_part_of_a_program_is_a_reason_to_skip(has: Program) -> None:
 
 def test_network_that_is_not_there_is_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
+    needs.require_repositories("# As https://127.0.0.1:1/acme/docs/bases tells.")
     with pytest.raises(pytest.skip.Exception, match=r"^Git cannot reach https://127.0.0.1:1/acme/bases: fatal: "):
         needs.require_repositories("- https://127.0.0.1:1/acme/bases//config?ref=v1")
 
