@@ -58,7 +58,11 @@ def feedback(
     days: Days = 30,
 ) -> None:
     """Say how accurate the captured predictions were, now that their labels are known."""
+    from .accuracy import compare, describe
     from .feedback import give_feedback
 
-    for version, found in give_feedback(load_settings(), labels, days).items():
-        typer.echo(f"Version {version} was right in {found.ratio:.1%} of {found.rows} labelled predictions.")
+    accuracies = give_feedback(load_settings(), labels, days)
+    for version, found in accuracies.items():
+        typer.echo(describe(version, found))
+    if len(accuracies) > 1:
+        typer.echo(compare(accuracies))

@@ -1,8 +1,8 @@
 """Joins labels, once they are known, to the captured predictions."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import fsspec
 import mlflow
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import MonitoringError
 from ..settings import Settings
+from .accuracy import Accuracy
 from .capture import Row, captured, folder
 from .gateway import push
 from .records import experiment
@@ -22,13 +23,6 @@ class Label(msgspec.Struct):
     request_id: str
     row: int
     label: str
-
-
-class Accuracy(NamedTuple):
-    """How often a version was right, over the predictions that have a label."""
-
-    rows: int
-    ratio: float
 
 
 def give_feedback(settings: Settings, file: Path, days: int) -> dict[str, Accuracy]:
@@ -85,11 +79,12 @@ def labels(settings: Settings) -> dict[tuple[str, int], str]:
 
 def accuracy(rows: list[Row], labels: dict[tuple[str, int], str]) -> dict[str, Accuracy]:
     """Return how accurate each version was over the rows that have a label."""
-    right: dict[str, list[bool]] = {}
+    captured = Counter(row.version for row in rows)
+    answers: dict[str, list[tuple[datetime, bool]]] = {}
     for row in rows:
         if label := labels.get((row.request_id, row.row)):
-            right.setdefault(row.version, []).append(str(row.prediction) == label)
-    return {version: Accuracy(len(hits), sum(hits) / len(hits)) for version, hits in right.items()}
+            answers.setdefault(row.version, []).append((row.time, str(row.prediction) == label))
+    return {version: Accuracy(found, captured[version]) for version, found in answers.items()}
 
 
 def _read(file: Path) -> list[Label]:
