@@ -11,7 +11,11 @@ from tests.local.kubeflow import Stack, started
 from tests.local.projects import Project, trained_project
 from tests.running import run
 
-IMAGE = "from wine_cultivars.settings import load_settings; print(load_settings().pipeline_image)"
+IMAGE = """
+from wine_cultivars.identity import commit, identity
+from wine_cultivars.settings import load_settings
+print(load_settings().image_of_steps, identity(), commit(), sep=",")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +38,7 @@ def stack(template: Path, watched: Project, tmp_path_factory: pytest.TempPathFac
     platform = renderer(template, folder)("platform", preset="minimal", platform="standalone")
     with started(folder, watched.folder, platform / "deploy/platform", watched.environment) as running:
         image = run("uv", "run", "python", "-c", IMAGE, cwd=watched.folder, env=watched.environment)
-        running.give_image(image.strip())
+        running.give_image(*image.strip().split(","))
         yield running
 
 

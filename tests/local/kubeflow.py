@@ -19,6 +19,17 @@ NEEDED = ("OPERATORS", "OPERATORS_BUILD")
 """The folder of the scripts that start them, and that of what these have built."""
 TIMES = {"DEFAULT_REQUEUE_TIME": "1s"}
 """How long Argo waits after each change of a run: by default 10 s, which is most of a short run's time."""
+DELETION = """
+                return self.answer(delete(resource, namespace, name))
+"""
+DELETION_OF_ONE_ALONE = """
+                if body.get("propagationPolicy") == "Orphan":
+                    with lock:
+                        for found in [each for objects in store.values() for each in objects.values()]:
+                            owners = found["metadata"].get("ownerReferences", [])
+                            found["metadata"]["ownerReferences"] = [o for o in owners if o["name"] != name]
+"""
+"""What Kubernetes does before, and the stand-in for it does not know."""
 IMAGE_OF_STEPS = "--group pipeline --compile-bytecode"
 """What `uv sync` installs into it; steps that may not write byte code would compile all at each start."""
 
@@ -60,13 +71,13 @@ class Stack:
         finally:
             self.run("iptables", "--delete", *rule)
 
-    def give_image(self, name: str) -> None:
-        """Give its node the image of the steps under another name."""
+    def give_image(self, name: str, identity: str, commit: str) -> None:
+        """Give its node the image of the steps under its real name, and with what its build notes in it."""
         images = self.folder / "k/images"
         (built,) = images.glob("*-pipeline_*")
-        link = images / re.sub("[/:]", "_", name)
-        if not link.exists():
-            link.symlink_to(built)
+        with (built / ".env").open("a") as environment:
+            environment.write(f"CODE_IDENTITY={identity}\nCODE_COMMIT={commit}\n")
+        (images / re.sub("[/:]", "_", name)).symlink_to(built)
 
 
 @contextmanager
@@ -79,12 +90,13 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
         manifests: the folder of the waves of a platform with Kubeflow Pipelines.
         environment: of the project's commands.
     """
-    scripts, built = (Path(os.environ.get(name) or give_up(f"{name} names no folder")).resolve() for name in NEEDED)
+    given, built = (Path(os.environ.get(name) or give_up(f"{name} names no folder")).resolve() for name in NEEDED)
     if os.geteuid():
         give_up("only root may make a network")
     for name in ("bin", "src", "venv"):  # `venv` is filled by the first run of all
         (built / name).mkdir(exist_ok=True)
         (folder / name).symlink_to(built / name)
+    scripts = with_orphans(given, folder / "scripts")
     network = f"kfp-{os.getpid()}"
     waves = {"PIPELINES_MANIFESTS": "40-pipelines", "PROJECT_MANIFESTS": "70-project"}
     settings = {name: str(manifests / wave) for name, wave in waves.items()} | {"PIPELINE_SYNC": IMAGE_OF_STEPS} | TIMES
@@ -94,3 +106,16 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
         yield Stack(folder, scripts)
     finally:
         run(str(scripts / "down"), str(folder), network)
+
+
+def with_orphans(scripts: Path, folder: Path) -> Path:
+    """Return a folder of the same scripts, whose stand-in for Kubernetes leaves what is to outlive its owner."""
+    folder.mkdir()
+    for script in scripts.iterdir():
+        (folder / script.name).symlink_to(script)
+    stand_in = folder / "kubish.py"
+    text = stand_in.read_text()
+    assert text.count(DELETION) == 1
+    stand_in.unlink()
+    stand_in.write_text(text.replace(DELETION, DELETION_OF_ONE_ALONE + DELETION.lstrip("\n")))
+    return folder

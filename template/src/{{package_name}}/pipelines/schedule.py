@@ -1,9 +1,12 @@
 """Has a cluster run a pipeline again and again."""
 
 import contextlib
+import copy
 import io
 import json
 import tempfile
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,47 +14,59 @@ from kfp import Client
 from kfp.compiler import Compiler
 from kfp.dsl.base_component import BaseComponent
 
+from ..errors import ClusterError, PipelineError
+from ..kubectl import Kubectl
 from ..settings import PROJECT, Settings
-from .server import ACCOUNT, connected
+from .server import ACCOUNT, connected, require_account
 
-SCHEDULED_TIME = "[[ScheduledTime]]"
-"""What the server replaces, in an argument, with the time of the run."""
+AS_IT_IS = "as it is then"
+"""The version of data that each run is to read for itself."""
 MOST = 100
 """More than there can be of one name."""
+KEEP_RUNS = "ORPHAN"
+"""Has the runs of a schedule outlive it. Without this, Kubernetes deletes the one in progress as the schedule's own."""
+SECONDS_TO_PLAN = 15
+"""In which the server's controller has seen a new schedule."""
 
 
-def schedule(pipeline: BaseComponent, arguments: dict[str, Any], cron: str, settings: Settings) -> None:
-    """Have the cluster run a pipeline at these times, instead of those of before.
+def schedule(pipeline: BaseComponent, arguments: dict[str, Any], cron: str, settings: Settings) -> datetime | None:
+    """Have the cluster run a pipeline at these times, instead of those of before, and return the next of them.
 
     Args:
         pipeline: what `dsl.pipeline` made; the schedule has its name.
         arguments: its parameters.
-        cron: six fields from the second to the day of the week, in the server's time zone.
+        cron: the five fields of a crontab, or six with the second before them, in the server's time zone.
         settings: where the cluster is.
 
+    Returns:
+        The next time, or nothing where the cluster does not let it be seen.
+
     Raises:
-        ClusterError: the cluster cannot be reached.
-        PipelineError: the server refuses it; the schedule of before stays.
+        ClusterError: the cluster cannot be reached, or lacks the account of the steps.
+        PipelineError: the times make no sense; the schedule of before stays.
     """
+    times = _with_seconds(cron)
+    require_account(settings)
     with connected(settings) as (client, _), tempfile.TemporaryDirectory() as folder:
         package = str(Path(folder) / "pipeline.yaml")
-        Compiler().compile(pipeline, package)
+        Compiler().compile(_uncached(pipeline), package)
         experiment = _experiment(client)
         before = _scheduled(client, experiment, pipeline.name)
-        client.create_recurring_run(
+        made = client.create_recurring_run(
             experiment,
             pipeline.name,
-            cron_expression=cron,
+            cron_expression=times,
             no_catchup=True,
             params=arguments,
             pipeline_package_path=package,
             service_account=ACCOUNT,
         )
         _delete(client, before)
+    return _next_time(made.recurring_run_id, settings)
 
 
 def unschedule(pipeline: BaseComponent, settings: Settings) -> bool:
-    """End the schedule of a pipeline, and return whether there was one.
+    """End the schedule of a pipeline, and return whether there was one. A run in progress goes on.
 
     Raises:
         ClusterError: the cluster cannot be reached.
@@ -61,6 +76,50 @@ def unschedule(pipeline: BaseComponent, settings: Settings) -> bool:
         found = _scheduled(client, _experiment(client), pipeline.name)
         _delete(client, found)
     return bool(found)
+
+
+def _with_seconds(cron: str) -> str:
+    """Return what the server takes: with five fields, it would take the first for the second, and run each hour."""
+    fields = cron.split()
+    if cron.startswith("@") or len(fields) == 6:
+        return cron
+    if len(fields) == 5:
+        return f"0 {cron}"
+    raise PipelineError(
+        f"CRON={cron!r} is no schedule; give the five fields of a crontab (minute, hour, day, month, weekday), "
+        "or six with the second before them."
+    )
+
+
+def _uncached(pipeline: BaseComponent) -> BaseComponent:
+    """Return the pipeline with no step cached, or each run would take the rows that the first one read.
+
+    The client's `enable_caching` leaves nested pipelines as they are, and the server replaces no `[[ScheduledTime]]` in
+    the arguments of a compiled one.
+    """
+    found = copy.deepcopy(pipeline)
+    spec = found.pipeline_spec
+    for dag in (spec.root.dag, *(component.dag for component in spec.components.values())):
+        for task in dag.tasks.values():
+            task.caching_options.enable_cache = False
+    return found
+
+
+def _next_time(recurring_run: str, settings: Settings) -> datetime | None:
+    """Return when a schedule comes due, which Kubeflow Pipelines tells in Kubernetes alone."""
+    where = f"--namespace={settings.pipelines_namespace}"
+    deadline = time.monotonic() + SECONDS_TO_PLAN
+    while time.monotonic() < deadline:
+        try:
+            text = Kubectl(settings)("get", "scheduledworkflows.kubeflow.org", where, "--output=json")
+        except ClusterError:
+            return None
+        for found in json.loads(text)["items"]:
+            due = found.get("status", {}).get("trigger", {}).get("nextTriggeredTime")
+            if found["metadata"]["uid"] == recurring_run and due:
+                return datetime.fromisoformat(due).astimezone(UTC)
+        time.sleep(1)
+    return None
 
 
 def _experiment(client: Client) -> str:
@@ -77,5 +136,6 @@ def _scheduled(client: Client, experiment: str, name: str) -> list[str]:
 
 
 def _delete(client: Client, ids: list[str]) -> None:
+    delete = client._recurring_run_api.recurring_run_service_delete_recurring_run  # the client itself cannot keep runs
     for each in ids:
-        client.delete_recurring_run(each)
+        delete(each, propagation_policy=KEEP_RUNS)
