@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from tests.local.images import load_on_node
 from tests.local.projects import Project
 from tests.needs import give_up, require_repositories
 
@@ -77,13 +76,6 @@ def store(node: None, image_project: Project, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def loaded_image(node: None, serving_image: str) -> str:
-    """Return the tag of the model server's image, which the node has."""
-    load_on_node(serving_image)
-    return serving_image
-
-
-@pytest.fixture(scope="session")
 def kserve(start: Start) -> Iterator[Environment]:
     """Return an environment that KServe serves."""
     with start("kserve") as environment, repeating(KServe(environment.namespace).reconcile):
@@ -124,7 +116,7 @@ def deployable(
 
 
 @pytest.fixture(scope="session")
-def start(deployable: Deployable, store: str, loaded_image: str) -> Start:
+def start(deployable: Deployable, store: str, serving_image: str) -> Start:
     """Return a function that gives an environment with a client in it while a body runs."""
 
     @contextmanager
@@ -132,8 +124,9 @@ def start(deployable: Deployable, store: str, loaded_image: str) -> Start:
         project = deployable(serving=serving)
         environment = Environment(project, serving, f"test-{uuid.uuid4().hex[:8]}", rows(project))
         environment.prepare(store)
+        image = environment.build_image()  # of the layers of `serving_image`
         try:
-            environment.client.start(loaded_image)
+            environment.client.start(image)
             yield environment
         finally:
             kubectl("delete", "namespace", environment.namespace, "--ignore-not-found", "--wait=false")

@@ -2,9 +2,12 @@
 
 import json
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.local import images
 from tests.local.projects import Project
 from tests.running import run
 
@@ -52,7 +55,12 @@ class Environment:
     @property
     def release(self) -> str:
         """The file that says what is to serve."""
-        return (self.manifests / "overlays/local/release/kustomization.yaml").read_text()
+        return self.release_file.read_text()
+
+    @property
+    def release_file(self) -> Path:
+        """Where that is."""
+        return self.manifests / "overlays/local/release/kustomization.yaml"
 
     def prepare(self, store: str) -> None:
         """Have the overlay use the tests' own namespace, which is made as it says, and MLflow."""
@@ -60,6 +68,23 @@ class Environment:
         edit(self.manifests / "base/kustomization.yaml", r"http://mlflow\.\S+", store)
         namespace = of_kind(build(self.manifests, "local"), "Namespace")
         kubectl("apply", "--server-side", "-f", "-", given=as_list(namespace))
+
+    @contextmanager
+    def edited(self, code: str) -> Iterator[None]:
+        """Have a module of the model server end in some more code while the body runs."""
+        module = self.project.folder / "src/wine_cultivars/serving/server.py"
+        before = module.read_text()
+        module.write_text(before + code)
+        try:
+            yield
+        finally:
+            module.write_text(before)
+
+    def build_image(self) -> str:
+        """Build the model server's image of the project as it is now, load it on the node, and return its name."""
+        image = images.build(self.project, "serving")
+        images.load_on_node(image)
+        return image
 
     @property
     def champion(self) -> str:

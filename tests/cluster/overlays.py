@@ -40,7 +40,7 @@ import sys
 from wine_cultivars.errors import RolloutError
 from wine_cultivars.rollout.release import Release
 try:
-    print(end=Release(sys.argv[1], sys.argv[2], "0.1.0", *eval(sys.argv[3])).component())
+    print(end=Release(sys.argv[1], f"{sys.argv[2]}:0.1.0", *eval(sys.argv[3])).component())
 except RolloutError as error:
     sys.exit(str(error))
 """

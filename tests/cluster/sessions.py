@@ -3,7 +3,11 @@
 import re
 
 from tests.local.projects import Project
+from tests.running import run
 
+IDENTITY = "0.1.0-3f2a1bc9d8"
+"""Of the code on the page."""
+COMMAND = ("uv", "run", "python", "-m", "wine_cultivars.identity")
 PASSING = ("uv run", "  waiting for ")
 """How lines begin that say what is under way."""
 
@@ -14,7 +18,7 @@ def shown(project: Project, **names: str) -> str:
     (session,) = re.findall(r"```console\n(\$ .*?)```", page, re.DOTALL)
     for name, other in names.items():
         session = session.replace(name.replace("_", "-"), other)
-    return str(session)
+    return str(session).replace(IDENTITY, run(*COMMAND, cwd=project.folder, env=project.environment).strip())
 
 
 def repeated(project: Project, session: str) -> str:

@@ -40,6 +40,12 @@ def project(made: Project) -> Project:
 
 
 @pytest.fixture
+def delivered(project: Project) -> None:
+    """Have staging serve the champion, in the image of this code."""
+    project.make("deploy ENV=staging")
+
+
+@pytest.fixture
 def origin(project: Project, tmp_path: Path) -> Iterator[Path]:
     """Return the bare repository that the project is a checkout of."""
     with checked_out(project, tmp_path) as bare:
@@ -114,6 +120,7 @@ def test_gitlab_opens_a_request_that_changes_the_release_alone(project: Project,
     assert (origin / "options").read_text() == "1 merge_request.create\n"
 
 
+@pytest.mark.usefixtures("delivered")
 def test_ci_ends_well_where_the_champion_serves_already(
     project: Project, origin: Path, tmp_path: Path, render: Render
 ) -> None:

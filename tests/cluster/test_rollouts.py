@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import run
+from tests.local.images import docker, load_on_node, tag
 
 from .environments import Environment
-from .kubectl import acting_as, get
+from .kubectl import acting_as, get, kubectl
 from .overlays import PIPELINES, edit
 from .sessions import repeated, shown
 
@@ -28,12 +28,14 @@ def updated(request: pytest.FixtureRequest) -> Environment:
 
 
 @pytest.fixture
-def missing_image(environment: Environment) -> Iterator[None]:
-    """Have the project be of a version that no image was built of."""
-    version = ["uv", "version", "--quiet"]
-    run(*version, "9.9.9", cwd=environment.project.folder, env=environment.project.environment)
-    yield
-    run(*version, "0.1.0", cwd=environment.project.folder, env=environment.project.environment)
+def broken_image(environment: Environment, serving_image: str, tmp_path: Path) -> Iterator[None]:
+    """Have the node hold an image of the code that does not start."""
+    with environment.edited("BROKEN = True\n"):
+        name = tag(environment.project, "serving")
+        (tmp_path / "Dockerfile").write_text(f'FROM {serving_image}\nCMD ["no-such-command"]\n')
+        docker("build", "--quiet", f"--tag={name}", str(tmp_path))
+        load_on_node(name)
+        yield
 
 
 @pytest.fixture
@@ -96,11 +98,12 @@ def test_deployment_to_an_unknown_context_says_how_to_choose_one(environment: En
 def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -> None:
     release, before = environment.release, environment.deployment("stable")["metadata"]["generation"]
     environment.appoint(2)
+    written = environment.release_file.stat().st_mtime_ns
 
     printed = environment.project.make("deploy DRY_RUN=1")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/2$", printed)
-    assert environment.release == release
+    assert (environment.release, environment.release_file.stat().st_mtime_ns) == (release, written)
     assert environment.deployment("stable")["metadata"]["generation"] == before
     assert environment.asked_for("stable") == "models:/wine-cultivars/1"
 
@@ -116,8 +119,18 @@ def test_update_under_load_loses_no_request_and_ends_with_the_new_version_alone(
     assert environment.answering("stable", instead_of=1) == ["2"]
 
 
-def test_release_that_another_machine_delivered_is_taken_over(updated: Environment, delivered_elsewhere: str) -> None:
-    assert "was given version 2 last" in updated.project.make("status")
+def test_release_that_another_machine_delivered_is_told_and_then_taken_over(
+    updated: Environment, delivered_elsewhere: str
+) -> None:
+    outdated = updated.release
+    printed = updated.project.make("status")
+    assert (
+        "was given version 2 last, and deploy/serving/overlays/local/release/kustomization.yaml holds version 1"
+        in printed
+    )
+    assert updated.release == outdated
+
+    updated.project.make("deploy")
     assert updated.release == delivered_elsewhere
 
 
@@ -140,7 +153,7 @@ def test_rollback_under_load_serves_the_version_of_before(updated: Environment) 
     assert updated.answering("stable", instead_of=2) == ["1"]
 
 
-@pytest.mark.usefixtures("missing_image")
+@pytest.mark.usefixtures("broken_image")
 def test_release_that_cannot_start_is_put_back_and_disturbs_nobody(environment: Environment) -> None:
     release = environment.release
     environment.appoint(2)
@@ -149,11 +162,35 @@ def test_release_that_cannot_start_is_put_back_and_disturbs_nobody(environment: 
         printed = environment.project.fail("deploy")
 
     assert "A pod cannot start" in printed
-    assert "ImagePullBackOff" in printed
+    assert "CrashLoopBackOff" in printed
     assert "version 1 serves again" in printed
     assert environment.release == release
     assert environment.asked_for("stable") == "models:/wine-cultivars/1"
     assert (traffic.failures, set(traffic.answers)) == ([], {"1"})
+
+
+def test_code_without_an_image_is_refused_before_anything_changes(kserve: Environment) -> None:
+    kserve.serve_only(1)
+    before = kserve.deployment("stable")["metadata"]["generation"]
+
+    with kserve.edited("UNBUILT = True\n"):
+        printed, image = kserve.project.fail("deploy"), tag(kserve.project, "serving")
+
+    assert f"Error: The cluster has no image {image}; `make image load-images` builds it" in printed
+    assert kserve.deployment("stable")["metadata"]["generation"] == before
+
+
+def test_rollback_serves_the_code_of_then(kserve: Environment) -> None:
+    for version, mark in enumerate(["first", "second"], 1):
+        with kserve.edited(f"MARK = {mark!r}\n"):
+            kserve.build_image()
+            kserve.project.make(f"deploy VERSION={version}")
+    assert marks(kserve) == {"second"}
+
+    kserve.project.make("rollback")
+
+    kserve.answering("stable", instead_of=2)
+    assert marks(kserve) == {"first"}
 
 
 @pytest.mark.usefixtures("single_rows")
@@ -179,3 +216,10 @@ def test_pipelines_account_rolls_out_where_an_administrator_has_before(
 
     assert "applying the release alone" in printed
     assert environment.asked_for("stable") == "models:/wine-cultivars/2"
+
+
+def marks(environment: Environment) -> set[str]:
+    """Return what the code that serves says of itself."""
+    script = "from wine_cultivars.serving import server; print(server.MARK)"
+    pods = [pod["metadata"]["name"] for pod in environment.pods("stable")]
+    return {kubectl("exec", name, f"-n={environment.namespace}", "--", "python", "-c", script).strip() for name in pods}

@@ -6,7 +6,7 @@ import tempfile
 
 from ..settings import Settings
 from .cluster import cluster_of
-from .record import adopt
+from .record import current
 from .release import OVERLAYS, Overlay
 from .rollout import Rollout
 
@@ -23,5 +23,5 @@ def deploy(settings: Settings, environment: str, version: int) -> None:
         shutil.copytree(MANIFESTS, f"{folder}/{MANIFESTS}")
         with contextlib.chdir(folder):
             overlay = Overlay(environment)
-            adopt(cluster_of(settings, overlay.folder), overlay)
-            Rollout(settings, environment).deploy(version)
+            release = current(cluster_of(settings, overlay.folder), overlay)
+            Rollout(settings, overlay, release).deploy(version)

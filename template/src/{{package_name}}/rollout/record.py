@@ -3,12 +3,17 @@
 import typer
 
 from .cluster import Cluster
-from .release import FILE, RECORD, Overlay
+from .release import FILE, RECORD, Overlay, Release
 
 
-def adopt(cluster: Cluster, overlay: Overlay) -> None:
-    """Have the overlay hold the release that the cluster was given last, be it by another machine or by a pipeline."""
+def current(cluster: Cluster, overlay: Overlay) -> Release:
+    """Return the release that the cluster was given last, be it by another machine or by a pipeline.
+
+    Where it differs from the overlay's, a line says so. Nothing is written.
+    """
     record = cluster.get(f"configmap/{RECORD}")
-    if record and record["data"][FILE] != overlay.path.read_text():
-        overlay.path.write_text(record["data"][FILE])
-        typer.echo(f"{cluster} was given {overlay.read()} last, and not what {overlay.path} said.")
+    if not record or record["data"][FILE] == overlay.path.read_text():
+        return overlay.read()
+    given = Release.parse(record["data"][FILE], f"configmap/{RECORD} of {cluster}")
+    typer.echo(f"{cluster} was given {given} last, and {overlay.path} holds {overlay.read()}.")
+    return given
