@@ -9,6 +9,7 @@ import pytest
 from copier import run_copy
 
 from tests.local.projects import Project
+from tests.running import run
 
 SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
 """The first row of the wine data, of cultivar 0."""
@@ -21,6 +22,17 @@ from sklearn.dummy import DummyClassifier
 def estimator(seed):
     return DummyClassifier(strategy="most_frequent")
 """
+
+GROWING_ROWS = """
+import pandas as pd
+from sklearn.datasets import make_classification
+
+features, labels = make_classification(4_000, 8, n_informative=4, flip_y=0.25, class_sep=0.6, random_state=3)
+rows = pd.DataFrame(features, columns=list("abcdefgh")).assign(label=labels)
+rows.head(1_000).to_csv("few.csv", index=False)
+rows.to_csv("many.csv", index=False)
+"""
+"""A quarter of the rows is labelled at random, so a model does far better on those that it knows by heart."""
 
 LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {
@@ -35,6 +47,8 @@ COMBINATIONS = {
 PARAMETERS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS]
 of_the_default = pytest.mark.parametrize("project", PARAMETERS[:1], indirect=True)
 """For what the framework has no part in."""
+of_xgboost = pytest.mark.parametrize("project", PARAMETERS[1:2], indirect=True)
+"""For what takes a model that knows its rows by heart."""
 
 
 @pytest.fixture(scope="module", params=PARAMETERS)
@@ -93,6 +107,24 @@ def test_worse_model_is_registered_but_not_promoted(project: Project) -> None:
         training.write_text(original)
 
     assert "is registered, not promoted: f1_macro 0.1494 does not beat champion version 1" in printed
+
+
+@of_xgboost
+def test_better_model_is_promoted_when_rows_are_added(project: Project) -> None:
+    schema = next(project.folder.glob("src/*/schema.yaml"))
+    original = schema.read_text()
+    own = {"DATA_TARGET": "label", "MODEL_NAME": "growing"}
+    run("uv", "run", "python", "-c", GROWING_ROWS, cwd=project.folder, env=project.environment)
+
+    try:
+        project.make("schema", DATA_URI="many.csv", **own)
+        project.make("run", DATA_URI="few.csv", **own)
+        printed = project.make("run", DATA_URI="many.csv", **own)
+    finally:
+        schema.write_text(original)
+
+    assert "Version 2 of growing is the champion" in printed
+    assert "beats champion version 1" in printed
 
 
 @of_the_default

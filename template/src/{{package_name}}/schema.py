@@ -12,6 +12,7 @@ from .kinds import DATE, INTEGER, NUMBER, TEXT, kind_of, shown
 from .validation import SCHEMA, check, read_schema, warns
 
 MOST_LABELS = 50
+AN_ID = "if it is an id, drop it or name it in SPLIT_KEY"
 NOTE = """\
 # What the data must look like. Written by `make schema`, for you to review.
 # A rule with `raise_warning: true` says what was usual: what breaks it is counted and told, and stops nothing.
@@ -77,7 +78,7 @@ def _of_an_id(values: pd.Series) -> str | None:
     kind, present, distinct = kind_of(values.dtype), values.count(), values.nunique()
     seen = f"Column {values.name!r} has {distinct:,} values in {present:,} rows"
     if kind in (TEXT, DATE) and distinct > min(MOST_CATEGORIES, present - 1):
-        return f"{seen}, which new rows hardly share: if it is an id, drop it; else make it fewer classes, or numbers."
+        return f"{seen}, which new rows hardly share: {AN_ID}; else make it fewer classes, or numbers."
     if kind == INTEGER and distinct == present > MOST_CATEGORIES:
-        return f"{seen}: if it is an id, drop it."
+        return f"{seen}: {AN_ID}."
     return None
