@@ -39,8 +39,8 @@ def test_component_of_the_guide_becomes_a_step(project: Project) -> None:
     (package / "cleaning.py").write_text(function)
     components, training = package / "pipelines/components.py", package / "pipelines/training.py"
     components.write_text(f"{components.read_text()}\n\n{component}")
-    before, after = training.read_text().split("    rows = split(valid=valid.output")
-    wired = f"{before}{indented(wiring)}\n    rows = split(valid=cleaned.output{after}"
+    before, after = training.read_text().split("    rows = split(\n        valid=valid.output")
+    wired = f"{before}{indented(wiring)}\n    rows = split(\n        valid=cleaned.output{after}"
     training.write_text(wired.replace("components import ", "components import clean, "))
     resources = package / "pipelines/resources.py"
     before, after = re.split(r"^STEPS = \{.*?^\}\n", resources.read_text(), flags=re.MULTILINE | re.DOTALL)
