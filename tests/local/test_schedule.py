@@ -49,7 +49,7 @@ def test_scheduled_run_reads_the_rows_of_then_and_outlives_its_schedule(
     scheduling: Project, stack: Stack, table: Path
 ) -> None:
     table.write_text("nothing,of,use\n1,2,3\n")
-    scheduling.make("schedule", CRON=OFTEN, DATA_URI=f"{ADDRESS}/rows.csv")
+    scheduling.make(f"schedule CRON='{OFTEN}'", DATA_URI=f"{ADDRESS}/rows.csv")
     (schedule,) = schedules(stack)
     first = scheduled_run(stack, schedule)
     assert "Error: Step validate failed: " in scheduling.fail(f"follow RUN={first}")
@@ -68,8 +68,8 @@ def test_scheduled_run_reads_the_rows_of_then_and_outlives_its_schedule(
 
 
 def test_five_fields_are_those_of_a_crontab_and_six_begin_with_the_second(scheduling: Project, stack: Stack) -> None:
-    assert re.search(r"next on .* at 03:20:00 UTC", scheduling.make("schedule", CRON="20 3 * * *"))
-    assert re.search(r"next on .* at 04:00:30 UTC", scheduling.make("schedule", CRON="30 0 4 * * *"))
+    assert re.search(r"next on .* at 03:20:00 UTC", scheduling.make("schedule CRON='20 3 * * *'"))
+    assert re.search(r"next on .* at 04:00:30 UTC", scheduling.make("schedule CRON='30 0 4 * * *'"))
 
     assert [found["trigger"]["cron_schedule"]["cron"] for found in schedules(stack)] == ["30 0 4 * * *"]
 
@@ -82,7 +82,7 @@ def test_refused_schedule_leaves_the_one_before(scheduling: Project, stack: Stac
     scheduling.make("schedule")
     (before,) = schedules(stack)
 
-    assert said in scheduling.fail("schedule", CRON=cron)
+    assert said in scheduling.fail(f"schedule CRON='{cron}'")
 
     (kept,) = schedules(stack)
     assert kept["recurring_run_id"] == before["recurring_run_id"]
