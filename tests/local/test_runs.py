@@ -46,7 +46,7 @@ def trained_there(submitting: Project, stack: Stack) -> str:
         with stack.silent():
             said += read_until(command, "trying again")
             time.sleep(LOST_SECONDS)
-        said += command.communicate(timeout=400)[0]
+        said += command.communicate(timeout=800)[0]
     assert command.returncode == 0, said
     return said
 
