@@ -50,11 +50,6 @@ def keep_only_mlflow(project: Project) -> None:
     (pipelines / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["pipelines.yaml"]}))
 
 
-def login() -> dict[str, str]:
-    """Return what the project's user logs in to MLflow with, as environment variables."""
-    return secret("mlflow-login", "mlflow")
-
-
 def secret(name: str, namespace: str) -> dict[str, str]:
     """Return the values of a Secret."""
     data = get(f"secret/{name}", namespace)["data"]

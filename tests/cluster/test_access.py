@@ -10,12 +10,14 @@ import pytest
 from copier import run_copy
 
 from .kubectl import RESTRICTED, Object, as_list, get, kubectl, tried
-from .overlays import NAME, PIPELINES, build, move, of_kind, with_release
+from .overlays import NAME, PIPELINES, build, edit, move, of_kind, with_release
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
 SERVED = {"standard": "inferenceservices.serving.kserve.io", "seldon": "seldondeployments.machinelearning.seldon.io"}
 RELEASED = ("InferenceService", "SeldonDeployment", "HTTPRoute", "ConfigMap")
+DEPLOY_STEP = "../../features/deploy-step"
+"""What gives the pipelines' account its rights in an environment."""
 PIPELINE_RIGHTS = {
     "get pods",
     "get configmaps/kfp-launcher",
@@ -69,6 +71,7 @@ def bounded(
     namespace = f"test-access-{uuid.uuid4().hex[:8]}"
     manifests = with_release(projects[request.param], tmp_path_factory.mktemp("access"), "stable")
     move(manifests, "staging", namespace)
+    edit(manifests / "overlays/staging/kustomization.yaml", "components:\n", f"components:\n  - {DEPLOY_STEP}\n")
     kubectl("apply", "--server-side", "-f", "-", given=build(manifests, "staging"))
     yield Bounded(request.param, namespace, manifests)
     kubectl("delete", "namespace", namespace, "--wait=false")
@@ -89,6 +92,12 @@ def pipelines(cluster: None, template: Path, tmp_path_factory: pytest.TempPathFa
 def test_pipelines_may_change_the_release_alone(bounded: Bounded) -> None:
     everything = bounded.rollout | SEEN | RUN | TAKEN_BY_NOBODY
     assert allowed(bounded.namespace, everything, f"--as={PIPELINES}") == bounded.rollout
+
+
+def test_pipelines_change_nothing_where_no_overlay_lets_them(bounded: Bounded) -> None:
+    built = build(bounded.manifests, "production")
+    bindings = of_kind(built, "RoleBinding")
+    assert {subject["kind"] for found in bindings for subject in found["subjects"]} == {"Group"}
 
 
 def test_viewer_may_see(bounded: Bounded) -> None:

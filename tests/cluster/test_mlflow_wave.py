@@ -23,7 +23,6 @@ from .mlflow_wave import (
     kill,
     listens,
     load_images,
-    login,
     opening,
     secret,
     wait_for_line,
@@ -34,6 +33,8 @@ pytestmark = pytest.mark.xdist_group("cluster")
 ADDRESS = "http://127.0.0.1:5001"
 EXPERIMENTS = f"{ADDRESS}/api/2.0/mlflow/experiments/search?max_results=9"
 USERS = f"{ADDRESS}/api/2.0/mlflow/users/create"
+ALIAS = f"{ADDRESS}/api/2.0/mlflow/registered-models/alias"
+ARTIFACTS = f"{ADDRESS}/api/2.0/mlflow-artifacts/artifacts"
 RECORD = """
 import mlflow, wine_cultivars
 mlflow.set_experiment("wine-cultivars")
@@ -49,6 +50,11 @@ RECALL = """
 import mlflow, wine_cultivars
 version = mlflow.MlflowClient().get_model_version_by_alias("wine-cultivars", "champion")
 print(version.version, mlflow.artifacts.load_text(f"runs:/{version.run_id}/colour.txt"))
+"""
+WHERE = """
+import mlflow, wine_cultivars
+version = mlflow.MlflowClient().get_model_version_by_alias("wine-cultivars", "champion")
+print(mlflow.get_run(version.run_id).info.artifact_uri.removeprefix("mlflow-artifacts:/") + "/colour.txt")
 """
 KEPT = "1 red"
 PORTS = [8090, 8333, 5001]
@@ -93,26 +99,36 @@ def login_before(opened: "subprocess.Popen[str]") -> tuple[str, str]:
     return before
 
 
-def python(project: Project, script: str) -> str:
-    """Run a script as the project's user of MLflow."""
-    environment = project.environment | {"MLFLOW_TRACKING_URI": ADDRESS} | login()
+def python(project: Project, script: str, user: str = "mlflow-login") -> str:
+    """Run a script as a user of MLflow, by default the project's."""
+    environment = project.environment | {"MLFLOW_TRACKING_URI": ADDRESS} | secret(user, "mlflow")
     return run("uv", "run", "--quiet", "python", "-c", script, cwd=project.folder, env=environment)
 
 
-def status(url: str, login: tuple[str, str] | None = None, host: str = "", body: bytes | None = None) -> int:
+def status(
+    url: str,
+    login: tuple[str, str] | None = None,
+    host: str = "",
+    body: bytes | None = None,
+    method: str | None = None,
+) -> int:
     """Return the status of the answer to a request."""
     headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
     if login:
         headers["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:  # noqa: S310
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method)) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
 
 
 def of_project() -> tuple[str, str]:
-    found = login()
+    return of("mlflow-login")
+
+
+def of(name: str) -> tuple[str, str]:
+    found = secret(name, "mlflow")
     return found["MLFLOW_TRACKING_USERNAME"], found["MLFLOW_TRACKING_PASSWORD"]
 
 
@@ -138,6 +154,17 @@ def test_projects_user_is_no_admin() -> None:
     body = b'{"username": "another", "password": "correct-horse-battery"}'
     assert status(USERS, of_project(), body=body) == 403
     assert status(USERS, of_admin(), body=body) == 200
+
+
+@pytest.mark.usefixtures("opened")
+def test_login_of_model_servers_reads_and_changes_nothing(project: Project) -> None:
+    reader, alias = of("mlflow-reader"), b'{"name": "wine-cultivars", "alias": "champion", "version": "1"}'
+    artifact = f"{ARTIFACTS}/{python(project, WHERE).strip()}"
+    assert KEPT in python(project, RECALL, "mlflow-reader")
+    assert status(ALIAS, reader, body=alias) == 403
+    assert status(artifact, reader, body=b"blue", method="PUT") == 403
+    assert KEPT in python(project, RECALL)
+    assert status(ALIAS, of_project(), body=alias) == 200
 
 
 @pytest.mark.usefixtures("opened")

@@ -48,6 +48,12 @@ def test_bucket_is_made_by_the_version_of_the_object_store(project: Path, instal
     assert f"name: mlflow-bucket-{store[1].replace('.', '-')}\n" in job
 
 
+def test_key_of_the_steps_opens_the_bucket_of_the_pipelines_alone(installed: str) -> None:
+    (given,) = re.findall(r"s3\.configure .*-access_key \$accesskey.*", installed)
+    assert "-buckets mlpipeline -actions Read,Write,List,Tagging " in given
+    assert "Admin" not in given
+
+
 def test_pages_are_where_commands_look_for_them(project: Path, installed: str) -> None:
     (module,) = project.glob("src/*/pipelines/server.py")
     (name, port) = re.findall(r'"service/(\S+):(\d+)"', module.read_text())[0]
