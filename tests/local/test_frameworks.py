@@ -11,6 +11,8 @@ from copier import run_copy
 from tests.local.projects import Project
 from tests.running import run
 
+HYPOTHESIS = "hypothesis==6.170.15"
+WALK = Path(__file__).parent / "walk_kinds.py"
 SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
 """The first row of the wine data, of cultivar 0."""
 
@@ -92,6 +94,13 @@ def test_champion_answers_over_http(project: Project) -> None:
         with urllib.request.urlopen(infer, json.dumps(body).encode(), timeout=30) as answer:  # noqa: S310
             assert json.load(answer)["outputs"][0]["data"] == [0]
         assert "cultivar" in project.make("predict", SERVE_PORT=address.rsplit(":")[-1])
+
+
+def test_every_kind_of_data_goes_from_its_file_to_the_servers_answers(project: Project) -> None:
+    (package,) = [folder.name for folder in (project.folder / "src").iterdir() if folder.is_dir()]
+    command = ["uv", "run", "--quiet", "--with", HYPOTHESIS, "python", "-W", "ignore", str(WALK), package]
+
+    run(*command, cwd=project.folder, env=project.environment)
 
 
 @of_the_default

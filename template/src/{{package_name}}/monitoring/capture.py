@@ -92,7 +92,8 @@ class Capture:
         self._counts["dropped"].inc(max(len(seen.rows) - room, 0))
         at = datetime.fromtimestamp(seen.at, UTC)
         hidden = dict.fromkeys(self._settings.redacted_columns)
-        records = pd.DataFrame(seen.rows[:room], columns=names).to_dict("records")
+        rows = pd.DataFrame(seen.rows[:room], columns=names).astype(object)
+        records = rows.where(rows.notna(), None).to_dict("records")  # pandas has several values that are missing
         for place, (inputs, answer) in enumerate(zip(records, seen.answers[:room].tolist(), strict=True)):
             kept = {str(column): value for column, value in inputs.items()} | hidden
             self._rows.append(Row(at, seen.request_id, place, self._version, kept, answer))
