@@ -23,7 +23,7 @@ def pods_by_version(cluster: Cluster, overlay: Overlay) -> Table:
 
 def _group(pod: Object) -> tuple[str, str, str]:
     labels = pod["metadata"]["labels"]
-    image, _, _ = pod["spec"]["containers"][0]["image"].partition("@")  # the tag says which code it is; a digest is long
+    image, _, _ = pod["spec"]["containers"][0]["image"].partition("@")  # the tag names the code; a digest is long
     return labels.get("model-variant", ""), labels.get("model-version", ""), image
 
 
