@@ -36,6 +36,13 @@ def names(server: Server) -> list[str]:
     return [column["name"] for column in server.ask(MODEL).json["inputs"]]
 
 
+@pytest.mark.parametrize("proxy", ["HTTP_PROXY=http://127.0.0.1:9", "ALL_PROXY=socks5://127.0.0.1:9"])
+def test_server_of_this_machine_is_asked_without_a_proxy(proxy: str, server: Server, trained: Project) -> None:
+    name, address = proxy.split("=")
+    settings = {name: address, "NO_PROXY": "intranet.example.com", "SERVE_PORT": str(server.port)}
+    assert "wine-cultivars version 1 answers:" in trained.make("predict", **settings)
+
+
 def infer(server: Server, inputs: list[dict[str, Any]], **more: Any) -> Answer:
     return server.ask(f"{MODEL}/infer", {"inputs": inputs} | more)
 

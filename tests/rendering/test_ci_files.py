@@ -98,6 +98,28 @@ def test_actionlint_finds_nothing_in_the_workflows(on_github: Path) -> None:
     check(require("actionlint"), *workflows(on_github))
 
 
+def test_each_commit_of_main_gets_its_result_and_a_merge_queue_too(on_github: Path) -> None:
+    ci = yaml.safe_load((on_github / ".github/workflows/ci.yml").read_text())
+    assert "merge_group" in ci[True]  # YAML 1.1 takes `on` for a yes
+    assert ci["concurrency"]["group"].endswith("github.event_name == 'pull_request' && github.ref || github.run_id }}")
+
+
+def test_each_commit_of_main_gets_its_result_on_gitlab(on_gitlab: Path) -> None:
+    rules = yaml.safe_load((on_gitlab / ".gitlab-ci.yml").read_text())["check"]["rules"]
+    kept = {rule["if"]: not rule["interruptible"] for rule in rules}
+    assert kept == {
+        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH": True,
+        '$CI_PIPELINE_SOURCE == "merge_request_event"': False,
+    }
+
+
+@pytest.mark.parametrize(("ci", "key"), [("github", "env"), ("gitlab", "variables")])
+def test_ci_writes_no_other_lock(ci: str, key: str, rendered: Rendered) -> None:
+    project = rendered(ci=ci)
+    (file,) = [*project.glob(".github/workflows/ci.yml"), *project.glob(".gitlab-ci.yml")]
+    assert yaml.safe_load(file.read_text())[key]["UV_LOCKED"] == "1"
+
+
 def test_actions_are_pinned_by_commit(on_github: Path) -> None:
     used = actions(on_github)
     assert used

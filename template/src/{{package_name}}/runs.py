@@ -8,7 +8,7 @@ import mlflow
 from mlflow import ActiveRun, MlflowClient
 from mlflow.exceptions import MlflowException
 
-from .errors import RegistryError
+from .errors import RegistryError, SettingsError
 from .settings import Settings
 
 PIPELINE_RUN = "pipeline_run_id"
@@ -70,6 +70,8 @@ def _create_database(database: Path) -> None:
     """
     if database.exists():
         return
+    if set("#%?") & set(str(database)):
+        raise SettingsError(f"MLflow cannot keep {database}, as # % and ? end a path for it; move the project elsewhere.")
     database.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=database.parent) as folder:
         new = Path(folder) / database.name

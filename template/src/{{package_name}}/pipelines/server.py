@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from ..errors import ClusterError, PipelineError
 from ..kubectl import Kubectl
+from ..proxies import may_ask
 from ..settings import PROJECT, Settings
 
 ACCOUNT = f"{PROJECT}-pipelines"
@@ -73,7 +74,9 @@ def require_account(settings: Settings) -> None:
 def _client(address: str, settings: Settings) -> Client:
     token = settings.kfp_token.get_secret_value() if settings.kfp_token else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    health = httpx2.get(f"{address}/apis/v2beta1/healthz", headers=headers, timeout=TIMEOUT_SECONDS)
+    health = httpx2.get(
+        f"{address}/apis/v2beta1/healthz", headers=headers, timeout=TIMEOUT_SECONDS, trust_env=may_ask(address)
+    )
     health.raise_for_status()
     # A server for several users wants their namespace with each request; one for a single user refuses it.
     namespace = {"namespace": settings.pipelines_namespace} if health.json().get("multi_user") else {}

@@ -5,6 +5,7 @@ import msgspec
 import pandas as pd
 
 from ..errors import ServingError
+from ..proxies import may_ask
 from .protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
 
 TIMEOUT_SECONDS = 10
@@ -27,7 +28,9 @@ def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
 def _call(method: str, url: str, body: bytes | None = None) -> bytes:
     headers = {"Content-Type": "application/json"}
     try:
-        answer = httpx2.request(method, url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
+        answer = httpx2.request(
+            method, url, content=body, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=may_ask(url)
+        )
     except httpx2.HTTPError as error:
         raise ServingError(f"No answer from {url}: {error}. Start the server with `make serve`.") from None
     if answer.is_error:
