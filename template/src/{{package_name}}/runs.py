@@ -71,7 +71,7 @@ def _create_database(database: Path) -> None:
     if database.exists():
         return
     if set("#%?") & set(str(database)):
-        raise SettingsError(f"MLflow cannot keep {database}, as # % and ? end a path for it; move the project elsewhere.")
+        raise SettingsError(f"MLflow cannot keep {database}, as # % and ? end a path for it; move the project.")
     database.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=database.parent) as folder:
         new = Path(folder) / database.name
