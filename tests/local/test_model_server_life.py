@@ -32,32 +32,33 @@ SECONDS_TO_DRAIN = 3
 SECONDS_TO_END = 6
 """Less than SERVE_TIMEOUT_SECONDS, after which the server ends whatever is not finished."""
 
-GATED_MODEL = """
+GATED_LIBRARY = """
 import os
 import time
 from pathlib import Path
 
-from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from sklearn.dummy import DummyClassifier
+
+predict = DummyClassifier.predict
 
 
-class Gated(PythonModel):
-    def predict(self, context, model_input, params=None):
-        while not Path(os.environ["GATE"]).exists():
-            time.sleep(0.01)
-        return model_input["number"].to_numpy()
+def predict_once_open(self, rows):
+    while not Path(os.environ["GATE"]).exists():
+        time.sleep(0.01)
+    return predict(self, rows)
 
 
-set_model(Gated())
+DummyClassifier.predict = predict_once_open
 """
-SAVE_GATED_MODEL = """
+SAVE_MODEL = """
 import sys
-from mlflow import pyfunc
+from mlflow import sklearn
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
+from sklearn.dummy import DummyClassifier
 
 column = Schema([ColSpec("double", "number")])
-pyfunc.save_model(sys.argv[1], python_model=sys.argv[2], signature=ModelSignature(column, column))
+sklearn.save_model(DummyClassifier().fit([[1.0]], [1.0]), sys.argv[1], signature=ModelSignature(column, column))
 """
 PROMOTE = f"""
 import sys
@@ -83,20 +84,20 @@ class Overload(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def gated(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the folder of a model that answers no sooner than the file GATE is there."""
+def gated(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the settings for a model whose library answers no sooner than the file GATE is there."""
     folder = tmp_path_factory.mktemp("gated")
-    (folder / "gated.py").write_text(GATED_MODEL)
-    python(trained, SAVE_GATED_MODEL, str(folder / "model"), str(folder / "gated.py"))
-    return str(folder / "model")
+    (folder / "sitecustomize.py").write_text(GATED_LIBRARY)
+    python(trained, SAVE_MODEL, str(folder / "model"))
+    return {"MODEL_URI": str(folder / "model"), "PYTHONPATH": str(folder)}
 
 
 @pytest.fixture(scope="module")
-def overload(trained: Project, gated: str, tmp_path_factory: pytest.TempPathFactory) -> Overload:
+def overload(trained: Project, gated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Overload:
     gate = tmp_path_factory.mktemp("gate") / "open"
     limits = {"SERVE_MAX_WAITING": "1", "SERVE_TIMEOUT_SECONDS": "60"}
     with (
-        serving(trained, MODEL_URI=gated, GATE=str(gate), **limits) as server,
+        serving(trained, **gated, GATE=str(gate), **limits) as server,
         ThreadPoolExecutor(CLIENTS) as clients,
     ):
         try:
@@ -125,9 +126,9 @@ def test_overloaded_server_is_healthy(overload: Overload) -> None:
     assert overload.healthy
 
 
-def test_slow_model_is_not_waited_for(trained: Project, gated: str, tmp_path: Path) -> None:
+def test_slow_model_is_not_waited_for(trained: Project, gated: dict[str, str], tmp_path: Path) -> None:
     gate = tmp_path / "open"
-    with serving(trained, MODEL_URI=gated, GATE=str(gate), SERVE_TIMEOUT_SECONDS="1") as server:
+    with serving(trained, **gated, GATE=str(gate), SERVE_TIMEOUT_SECONDS="1") as server:
         answer = server.ask(INFER, GATED_REQUEST)
 
     assert (answer.status, answer.json["error"]) == (504, "The model took longer than 1 seconds; try again.")
@@ -247,6 +248,20 @@ def broken(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="module")
+def poisoned(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of a model with a loader of its own, which is to leave a file `marker` in the folder."""
+    folder = tmp_path_factory.mktemp("poisoned") / "model"
+    copytree(champion(trained), folder)
+    (folder / "code").mkdir()
+    (folder / "code/poison.py").write_text(f"open({str(folder / 'marker')!r}, 'w')")
+    record = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(
+        record.replace("loader_module: mlflow.sklearn", "loader_module: poison\n    code: code")
+    )
+    return str(folder)
+
+
 class Failure(NamedTuple):
     """How a server ended that has no model."""
 
@@ -261,9 +276,9 @@ def workers(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=["broken", "missing"])
-def failure(request: pytest.FixtureRequest, trained: Project, broken: str, workers: str) -> Failure:
-    model = broken if request.param == "broken" else f"models:/{NAME}/99"
+@pytest.fixture(scope="module", params=["broken", "missing", "poisoned"])
+def failure(request: pytest.FixtureRequest, trained: Project, broken: str, poisoned: str, workers: str) -> Failure:
+    model = {"broken": broken, "missing": f"models:/{NAME}/99", "poisoned": poisoned}[request.param]
     with starting(trained, MODEL_URI=model, WORKERS=workers) as server:
         code = server.process.wait(60)
         return Failure(model, code, server.said(), server.lines(level="error"))
@@ -282,6 +297,10 @@ def test_server_without_a_model_names_it_once_in_each_process(failure: Failure, 
 
 def test_server_without_a_model_shows_no_traceback(failure: Failure) -> None:
     assert "Traceback" not in failure.said
+
+
+def test_server_without_a_model_has_run_nothing_of_it(failure: Failure) -> None:
+    assert not Path(failure.model, "marker").exists()
 
 
 # In two processes

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 
+from ..registry import Registry
 from ..settings import Settings
 from .cluster import cluster_of
 from .record import current
@@ -24,4 +25,4 @@ def deploy(settings: Settings, environment: str, version: int) -> None:
         with contextlib.chdir(folder):
             overlay = Overlay(environment)
             release = current(cluster_of(settings, overlay.folder), overlay)
-            Rollout(settings, overlay, release).deploy(version)
+            Rollout(settings, overlay, release).deploy(version, Registry(settings).digest(version))

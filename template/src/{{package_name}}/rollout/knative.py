@@ -23,7 +23,7 @@ def parts(release: "Release") -> Object:
     A candidate's traffic is taken from the revision that was rolled out before: the stable version's.
     """
     served = release.stable if release.candidate is None else release.candidate
-    operations = serve(release.name, served, "/metadata/labels", "/spec/predictor/containers/0")
+    operations = serve(release, served, "/metadata/labels", "/spec/predictor/containers/0")
     if release.candidate is not None:
         operations.append({"op": "replace", "path": "/metadata/labels/model-variant", "value": "candidate"})
         operations.append({"op": "add", "path": "/spec/predictor/canaryTrafficPercent", "value": release.percent})

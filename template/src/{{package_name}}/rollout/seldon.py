@@ -18,13 +18,13 @@ PORT = 8080
 
 def parts(release: "Release") -> Object:
     """Return the part of the kustomize component that brings a release about."""
-    operations = _serve(release.name, 0, release.stable)
+    operations = _serve(release, 0, release.stable)
     if release.candidate is not None:
         operations += [
             {"op": "copy", "from": "/spec/predictors/0", "path": "/spec/predictors/1"},
             _replace("1/name", "candidate"),
             _replace("1/labels/model-variant", "candidate"),
-            *_serve(release.name, 1, release.candidate),
+            *_serve(release, 1, release.candidate),
             *_traffic(release),
         ]
     return {"patches": [patch(KIND, operations)]}
@@ -56,9 +56,9 @@ def _deployment(cluster: Cluster, wanted: Object, predictor: str) -> Object:
     return found[0] if found else {}
 
 
-def _serve(name: str, index: int, version: int) -> list[Object]:
+def _serve(release: "Release", index: int, version: int) -> list[Object]:
     predictor = f"/spec/predictors/{index}"
-    return serve(name, version, f"{predictor}/labels", f"{predictor}/componentSpecs/0/spec/containers/0")
+    return serve(release, version, f"{predictor}/labels", f"{predictor}/componentSpecs/0/spec/containers/0")
 
 
 def _traffic(release: "Release") -> list[Object]:

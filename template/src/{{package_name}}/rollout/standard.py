@@ -20,11 +20,11 @@ PORT = 80
 
 def parts(release: "Release") -> Object:
     """Return the part of the kustomize component that brings a release about."""
-    stable = _serve(release.name, "stable", release.stable)
+    stable = _serve(release, "stable", release.stable)
     if release.candidate is None:
         return {"patches": [stable]}
     rules = [{"op": "replace", "path": "/spec/rules", "value": _rules(release)}]
-    patches = [stable, _serve(release.name, "candidate", release.candidate), patch("HTTPRoute", rules)]
+    patches = [stable, _serve(release, "candidate", release.candidate), patch("HTTPRoute", rules)]
     return {"resources": [CANARY], "patches": patches}
 
 
@@ -51,8 +51,8 @@ def backend(cluster: Cluster, wanted: Object, variant: str) -> str:
     return f"service/{wanted['metadata']['name']}-predictor:{PORT}"
 
 
-def _serve(name: str, variant: str, version: int) -> Object:
-    operations = serve(name, version, "/metadata/labels", "/spec/predictor/containers/0")
+def _serve(release: "Release", variant: str, version: int) -> Object:
+    operations = serve(release, version, "/metadata/labels", "/spec/predictor/containers/0")
     return patch(KIND, operations, labelSelector=f"model-variant={variant}")
 
 
