@@ -75,14 +75,6 @@ class Registry:
             raise RegistryError(f"{self.name} has no champion yet; `make run` trains and promotes one.")
         return version
 
-    def known(self, version: int) -> int:
-        """Return a version's number.
-
-        Raises:
-            RegistryError: there is no such version.
-        """
-        return int(self._version(version).version)
-
     def digest(self, version: int) -> str:
         """Return the digest of a version's files, or nothing where it was registered without one.
 
