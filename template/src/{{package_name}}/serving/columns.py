@@ -29,6 +29,8 @@ NUMPY_TYPES: dict[str, type[np.generic]] = {
 }
 ACCEPTED_KINDS = {"BOOL": "b", "INT32": "iuf", "INT64": "iuf", "FP32": "iuf", "FP64": "iuf", "BYTES": ""}
 """NumPy's kinds of values that a datatype takes, as long as no value changes: 3.0 is an INT64, 3.5 is not."""
+MIXED = 2
+"""A boolean that is alone is seen by its type."""
 OBJECTS: dict[str, set[type]] = {"BOOL": {bool}, "BYTES": {str}}
 """The types in arrays of objects, which may have None too."""
 SIGNATURE_TYPES: dict[Any, str] = {
@@ -191,7 +193,7 @@ def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
 
 def _hides_booleans(array: NDArray[Any], values: Sequence[Any]) -> bool:
     """Return whether NumPy made a boolean the number 0 or 1, as it does among other numbers."""
-    if array.dtype.kind == "b" or not array.size:
+    if array.dtype.kind == "b" or array.size < MIXED:
         return False
     suspects = np.flatnonzero((array == 0) | (array == 1))
     if not suspects.size:
