@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .projects import Project
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
 
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 API = f"{ENDPOINT}/apis/v2beta1"
 ADDRESS = "http://127.0.0.1:9009"
 SAMPLE = """
@@ -55,7 +57,7 @@ def test_scheduled_run_reads_the_rows_of_then_and_outlives_its_schedule(
     assert "Error: Step validate failed: " in scheduling.fail(f"follow RUN={first}")
 
     table.write_text(sample(scheduling))
-    second = scheduled_run(stack, schedule, after=scheduled_run(stack, schedule))  # one that begins after this
+    second = scheduled_run(stack, schedule, since=datetime.now(UTC))
     assert "a run in progress goes on" in scheduling.make("unschedule")
     followed = scheduling.make(f"follow RUN={second}")
 
@@ -96,14 +98,14 @@ def test_unschedule_ends_it(scheduling: Project, stack: Stack) -> None:
     assert "There was no schedule" in scheduling.make("unschedule")
 
 
-def scheduled_run(stack: Stack, schedule: dict[str, Any], after: str = "") -> str:
-    """Return the last run that a schedule has started, once it is not the one that is given."""
+def scheduled_run(stack: Stack, schedule: dict[str, Any], since: datetime = BEGINNING) -> str:
+    """Return the first run that a schedule has started since then, once there is one."""
     deadline = time.monotonic() + SECONDS_FOR_A_RUN
     while time.monotonic() < deadline:
-        runs = stack.read(f"{API}/runs?sort_by=created_at%20desc").get("runs", [])
-        names = [found["run_id"] for found in runs if found.get("recurring_run_id") == schedule["recurring_run_id"]]
-        if names and names[0] != after:
-            return str(names[0])
+        for found in stack.read(f"{API}/runs?sort_by=created_at").get("runs", []):
+            of_this = found.get("recurring_run_id") == schedule["recurring_run_id"]
+            if of_this and datetime.fromisoformat(found["created_at"]) > since:
+                return str(found["run_id"])
         time.sleep(2)
     raise AssertionError("The schedule started no run.")
 
