@@ -1,0 +1,188 @@
+"""Steps that die after their first effect, then after the second and so on, and processes that begin at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local.model_servers import python
+from tests.local.projects import Project
+
+STEPS = """
+import json, os, sys
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlflow, mlflow.sklearn, mlflow.pyfunc  # once, for all the forks
+from mlflow import MlflowClient
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from wine_cultivars import data, tracking  # the latter for the forks too
+from wine_cultivars.errors import RegistryError
+from wine_cultivars.model_files import write
+from wine_cultivars.pipelines import components
+from wine_cultivars.registry import Registry
+from wine_cultivars.runs import connect
+from wine_cultivars.settings import load_settings
+from wine_cultivars.training import train
+
+DIED = 9
+rows = data.load(data.SAMPLE)[["alcohol", "hue", "cultivar"]][::6]
+for name in ("training", "held_out"):
+    rows.to_parquet(name)
+write(train(rows, "cultivar", 7), "model")
+Path("verdict").write_text(json.dumps({"metrics": {"accuracy": 0.9}, "passed": True, "reason": "better"}))
+
+
+def register(run_id):
+    model, training, held_out, verdict = (
+        SimpleNamespace(path=str(Path(name).absolute())) for name in ("model", "training", "held_out", "verdict")
+    )
+    return components.register.python_func(
+        model, training, held_out, verdict, "cultivar", 7, {"data_uri": "sample"}, "training", run_id
+    )
+
+
+def die_after(effects):
+    '''End the process as soon as so many transactions and copies of files have changed something.'''
+    done, dirty = [0], []
+
+    def effect():
+        done[0] += 1
+        if done[0] == effects:
+            os._exit(DIED)
+
+    def committed(_):
+        if dirty:
+            dirty.clear()
+            effect()
+
+    event.listen(Engine, "after_cursor_execute", lambda *call: dirty.extend(["x"] * (call[2].split()[0] in CHANGES)))
+    event.listen(Session, "after_commit", committed)
+    sys.addaudithook(lambda name, _: effect() if name == "shutil.copyfile" else None)
+
+
+CHANGES = {"INSERT", "UPDATE", "DELETE"}
+
+
+def started(store, work, effects=0):
+    def body():
+        os.environ["LOCAL_DIR"] = store
+        if effects:
+            die_after(effects)
+        try:
+            work()
+        except RegistryError:
+            os._exit(1)
+
+    process = get_context("fork").Process(target=body)
+    process.start()
+    return process
+
+
+def tried(store, work, effects=0):
+    process = started(store, work, effects)
+    process.join()
+    return process.exitcode
+
+
+def state(store):
+    os.environ["LOCAL_DIR"] = store
+    connect(load_settings())
+    client = MlflowClient()
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs, versions = client.search_runs(experiments), client.search_model_versions("")
+    return {
+        "versions": sorted([int(found.version), found.tags["gate_reason"], sorted(found.tags)] for found in versions),
+        "models": [sorted(found.tags) for found in client.search_logged_models(experiments)],
+        "model files": sorted(file.name for file in Path(store, "mlflow/models").rglob("artifacts/*")),
+        "runs": [
+            {
+                "outcome": [run.info.status, run.data.params, run.data.metrics, sorted(run.data.tags)],
+                "history": [len(client.get_metric_history(run.info.run_id, name)) for name in run.data.metrics],
+                "inputs and outputs": [len(run.inputs.dataset_inputs), len(run.outputs.model_outputs)],
+                "files": sorted(file.path for file in client.list_artifacts(run.info.run_id)),
+            }
+            for run in runs
+        ],
+    }
+
+
+def champion(store):
+    os.environ["LOCAL_DIR"] = store
+    return Registry(load_settings()).champion()
+"""
+
+REGISTER = """
+for store in ("quiet", "troubled"):
+    tried(store, lambda: connect(load_settings()))
+tried("quiet", lambda: register("1"))
+deaths = 0
+while (code := tried("troubled", lambda: register("1"), deaths + 1)) == DIED:
+    deaths += 1
+print(json.dumps({"code": code, "deaths": deaths, "quiet": state("quiet"), "troubled": state("troubled")}))
+"""
+
+PROMOTE = """
+for run_id in "12":
+    tried("store", lambda: register(run_id))
+promote = lambda version: lambda: components.promote.python_func(version, True)
+demote = lambda: Registry(load_settings()).demote()
+seen = []
+for work, effects in [
+    (promote(1), 0), (promote(1), 0), (promote(2), 1), (demote, 0), (promote(2), 0), (demote, 1), (demote, 0),
+    (promote(2), 0), (demote, 0), (demote, 0),
+]:
+    seen.append([tried("store", work, effects), None])
+    seen[-1][1] = tried("store", lambda: os._exit(10 + champion("store"))) - 10
+print(json.dumps(seen))
+"""
+
+AT_ONCE = """
+processes = [started("fresh", lambda run_id=run_id: register(run_id)) for run_id in "123"]
+for process in processes:
+    process.join()
+print(json.dumps([[process.exitcode for process in processes], [found[0] for found in state("fresh")["versions"]]]))
+"""
+
+
+@pytest.fixture
+def told(trained: Project, tmp_path: Path) -> Any:
+    """Return a function that has a script of steps run in an empty folder, and returns what it tells."""
+
+    def tell(script: str) -> Any:
+        return json.loads(python(trained, f"import os\nos.chdir({str(tmp_path)!r})\n{STEPS}\n{script}"))
+
+    return tell
+
+
+def test_registration_that_died_again_and_again_ends_as_if_nothing_had_happened(told: Any) -> None:
+    found = told(REGISTER)
+
+    assert (found["code"], found["deaths"] > 5) == (0, True)
+    assert found["troubled"] == found["quiet"]
+    assert [version[:2] for version in found["quiet"]["versions"]] == [[1, "better"]]
+
+
+def test_promotion_and_demotion_that_died_halfway_leave_a_champion_with_its_history(told: Any) -> None:
+    died, refused = 9, 1
+    assert told(PROMOTE) == [
+        [0, 1],
+        [0, 1],  # a second try of the step
+        [died, 1],
+        [refused, 1],  # there was none before version 1
+        [0, 2],
+        [died, 1],
+        [refused, 1],
+        [0, 2],
+        [0, 1],
+        [refused, 1],
+    ]
+
+
+def test_first_commands_may_begin_at_once(told: Any) -> None:
+    assert told(AT_ONCE) == [[0, 0, 0], [1, 2, 3]]
