@@ -93,7 +93,8 @@ class Capture:
         at = datetime.fromtimestamp(seen.at, UTC)
         hidden = dict.fromkeys(self._settings.redacted_columns)
         rows = pd.DataFrame(seen.rows[:room], columns=names).astype(object)
-        records = rows.where(rows.notna(), None).to_dict("records")  # pandas has several values that are missing
+        rows[rows.isna()] = None  # pandas has several values that are missing
+        records = rows.to_dict("records")
         for place, (inputs, answer) in enumerate(zip(records, seen.answers[:room].tolist(), strict=True)):
             kept = {str(column): value for column, value in inputs.items()} | hidden
             self._rows.append(Row(at, seen.request_id, place, self._version, kept, answer))
