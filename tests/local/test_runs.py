@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.running import run
 
-from .kubeflow import Stack
+from .kubeflow import MLFLOW, Stack
 from .projects import Project
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
@@ -55,6 +56,15 @@ def test_run_is_followed_while_the_server_is_away(trained_there: str) -> None:
     assert ROW.findall(trained_there) == [(step, "done") for step in STEPS]
     assert trained_there.count("does not answer") == 1
     assert trained_there.endswith("The run succeeded.\n")
+
+
+def test_run_and_its_record_in_mlflow_name_each_other(stack: Stack, trained_there: str) -> None:
+    sought = f"tags.pipeline_run_id = '{name_of(trained_there)}'"
+    (tracked,) = stack.read(f"{MLFLOW}/api/2.0/mlflow/runs/search", experiment_ids=["1"], filter=sought)["runs"]
+    with sqlite3.connect(stack.folder / "db/mlmd.sqlite") as metadata:  # which the run's page shows
+        named = metadata.execute("SELECT string_value FROM ArtifactProperty WHERE name = 'mlflow_run'").fetchall()
+
+    assert (tracked["info"]["run_id"],) in named
 
 
 def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:
