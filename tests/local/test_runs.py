@@ -106,7 +106,7 @@ def test_pod_that_no_node_takes_is_told_once(submitting: Project) -> None:
 
 def test_image_that_no_node_has_is_told_once(submitting: Project) -> None:
     with submit(submitting, DATA_URI="sklearn:iris", PIPELINE_IMAGE="gone:1") as command:
-        said = read_until(command, "gone:1")
+        said = read_until(command, "ImagePullBackOff")
         time.sleep(LOST_SECONDS)
         said += interrupt(command)
     submitting.make(f"stop RUN={name_of(said)}")
