@@ -20,6 +20,8 @@ from tests.needs import require
 
 pytestmark = pytest.mark.xdist_group("cluster")  # which one test asks; all share a project
 
+Object = dict[str, Any]
+
 DOCKER = {
     "ServerVersion": "29.9.2",
     "CgroupVersion": "2",
@@ -28,6 +30,7 @@ DOCKER = {
     "DockerRootDir": "/",
 }
 SILENT_DOCKER = 'echo \'{"ServerVersion": "", "NCPU": 0}\'; exit 1'
+PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1", "command": "cloud-login", "interactiveMode": "Never"}
 FULL_DISK = "/proc"
 """A file system without a free block."""
 
@@ -50,11 +53,11 @@ class Machine:
         """Let Docker have other figures."""
         self.has("docker", f"echo '{json.dumps(DOCKER | changes)}'")
 
-    def has_kubeconfig(self, context: str, server: str, token: str = "any") -> None:  # noqa: S107  nobody asks for it
-        """Let the kubeconfig have a context of a cluster."""
+    def has_kubeconfig(self, context: str, server: str, user: Object | None = None, trusting: bool = True) -> None:
+        """Let the kubeconfig have a context of a cluster, which it trusts whatever certificate it shows."""
         parts = {
-            "clusters": [{"name": "it", "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
-            "users": [{"name": "me", "user": {"token": token}}],
+            "clusters": [{"name": "it", "cluster": {"server": server, "insecure-skip-tls-verify": trusting}}],
+            "users": [{"name": "me", "user": user or {"token": "any"}}],
             "contexts": [{"name": context, "context": {"cluster": "it", "user": "me"}}],
         }
         (self.home / "config").write_text(json.dumps(parts))
@@ -83,6 +86,11 @@ def machine(standalone: Path, tmp_path: Path) -> Machine:
     machine.has("kubectl", f"""case "$*" in *--client*) {version};; *) exec '{kubectl}' "$@";; esac""")
     machine.has("kind", f"echo 'kind v{pins['kind']} go1.26.8 linux/amd64'")
     return machine
+
+
+def api_server() -> str:
+    """Return the address of the API server of the tests' cluster."""
+    return kubectl("config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}")
 
 
 def test_machine_in_good_health_may_make_its_cluster(machine: Machine) -> None:
@@ -153,13 +161,28 @@ def test_credentials_that_have_run_out_are_to_be_mended(machine: Machine) -> Non
     kubectl("create", *account)
     token = kubectl("create", "token", account[1]).strip()
     kubectl("delete", *account)  # a token is none from then on, as after its time
-    server = kubectl("config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}")
-    machine.has_kubeconfig("kind-wine-cultivars", server, token)
+    machine.has_kubeconfig("kind-wine-cultivars", api_server(), {"token": token})
 
     done = machine.doctor()
 
     assert mended(done) == ["cluster: no answer"]
-    assert "The cluster refuses your credentials; log in to it anew." in done.stdout
+    assert "The cluster refuses your credentials; log in to it again." in done.stdout
+
+
+def test_missing_credential_plugin_is_the_cause(machine: Machine) -> None:
+    machine.has_kubeconfig("kind-wine-cultivars", "https://127.0.0.1:1", {"exec": PLUGIN})
+    said = machine.doctor().stdout
+    assert "kubectl cannot log in to the cluster" in said
+    assert said.count("executable cloud-login not found") == 1
+    assert "is it running?" not in said
+
+
+def test_certificate_that_is_not_trusted_is_the_cause(machine: Machine) -> None:
+    require_cluster()
+    machine.has_kubeconfig("kind-wine-cultivars", api_server(), trusting=False)
+    said = machine.doctor().stdout
+    assert "The kubeconfig does not trust the cluster's certificate" in said
+    assert said.count("x509: certificate signed by unknown authority") == 1
 
 
 def test_another_cluster_asks_nothing_of_the_machine(machine: Machine) -> None:
