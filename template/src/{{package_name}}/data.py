@@ -22,7 +22,7 @@ PACKAGES = {
     "gs": "gcsfs",
     "az": "adlfs",
     "postgresql": "'psycopg[binary]'",
-    "mysql": "'pymysql[rsa]'",
+    "mysql": "'pymysql[rsa]>=1.2'",
 }
 """What must be installed to read from an address, by its scheme."""
 
