@@ -3,8 +3,9 @@
 import json
 import os
 import re
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
         yield Stack(folder, scripts)
     finally:
         run(str(scripts / "down"), str(folder), network)
+        with suppress(FileNotFoundError, ProcessLookupError):  # the API server does not end when it is asked to
+            os.kill(int((folder / "log/apiserver.pid").read_text()), signal.SIGKILL)
 
 
 def with_orphans(scripts: Path, folder: Path) -> Path:
