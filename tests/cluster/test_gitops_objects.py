@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -83,7 +83,8 @@ def repositories(
     made = {}
     for gitops, platform in product(("argocd", "flux"), ("standalone", "kubeflow", "existing")):
         project, name = tmp_path_factory.mktemp("gitops"), f"test-{uuid.uuid4().hex[:8]}"
-        data = {"preset": "full", "gitops": gitops, "platform": platform, "repository_url": ADDRESS, "extras": EXTRAS}
+        data: dict[str, Any] = {"preset": "full", "gitops": gitops, "platform": platform, "repository_url": ADDRESS}
+        data |= {"extras": EXTRAS} if platform == "standalone" else {}
         run_copy(str(template), project, data=data | {"repository_name": name}, defaults=True, quiet=True)
         made[f"{gitops}-{platform}"] = Made(project, name)
     objects = [repository.project / "deploy/gitops" for repository in made.values()]

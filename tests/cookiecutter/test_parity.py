@@ -90,10 +90,17 @@ def test_terminal_asks_every_question(template: Path, render: Render, output: Pa
 
 
 def test_terminal_takes_a_number_for_a_choice(template: Path, output: Path) -> None:
-    answer_in_terminal(template, output, preset="2", serving="3", extras="katib, notebooks", monitoring="y")
+    typed = {"preset": "2", "serving": "3", "platform": "2", "extras": "katib, notebooks", "monitoring": "y"}
+    answer_in_terminal(template, output, **typed)
 
     made = recorded(output / "wine-cultivars")
-    chosen = {"preset": "minimal", "serving": "seldon", "extras": ["katib", "notebooks"], "monitoring": True}
+    chosen = {
+        "preset": "minimal",
+        "serving": "seldon",
+        "platform": "standalone",
+        "extras": ["katib", "notebooks"],
+        "monitoring": True,
+    }
     assert {name: made[name] for name in chosen} == chosen
 
 
