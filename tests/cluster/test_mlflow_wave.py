@@ -192,6 +192,7 @@ def test_credentials_are_those_of_the_secrets(project: Project) -> None:
 def test_rollout_takes_the_champion_from_the_platform(project: Project) -> None:
     printed = project.make("deploy DRY_RUN=1")
     assert f"The models are those of the MLflow on {project.settings['CONTEXT']}" in printed
+    assert "has no image" in printed
     assert "is to serve version 1" in printed
 
 
