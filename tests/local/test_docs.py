@@ -52,7 +52,7 @@ def test_component_of_the_guide_becomes_a_step(project: Project) -> None:
 
 def test_model_of_the_guide_trains(project: Project) -> None:
     training = project.folder / "src/wine_cultivars/training.py"
-    (forest,) = snippets(project.folder / "docs/model.md")
+    forest, _ = snippets(project.folder / "docs/model.md")
     imports, function = forest.split("\n\n\n")
     before, after = training.read_text().split("def estimator")
     code = f"{before}{function}\n\n{after[after.index('def train') :]}"

@@ -15,8 +15,10 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 OURS = re.compile(r"(?<![\w./-])(?:\.ci|\.github|benchmarks|licenses|questions|template|tests)/[\w./-]*\w")
 """A path of the template itself; the others are those of generated repositories."""
 COMMIT = """
+git config user.name Me
+git config user.email me@example.com
 git add --all
-git -c user.name=Me -c user.email=me@example.com commit --quiet --message Begin
+git commit --quiet --message Begin
 """
 
 
