@@ -109,11 +109,12 @@ class Environment:
             )
 
     def serve_only(self, version: int) -> None:
-        """Have one version serve alone, whatever was before."""
+        """Have one version serve alone, whatever was before, be it by this project or by a pipeline."""
         self.appoint(version)
         if "candidate:" in self.release:
             self.project.make("abort-canary")
-        if f"stable: '{version}'" not in self.release or not self.deployment("stable"):
+        served = self.deployment("stable") and self.asked_for("stable") == f"models:/{NAME}/{version}"
+        if f"stable: '{version}'" not in self.release or not served:
             self.project.make("deploy")
 
     def service(self, variant: str) -> str:
