@@ -13,11 +13,14 @@ from tests.local.data_servers import free_port, wait_until_up
 from tests.local.images import docker, in_image, inspect, make_image
 from tests.local.projects import Project
 from tests.local.test_frameworks import SAMPLE
+from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("image")
 
 RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--user=65532:65532", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 TOOLS = "for tool in uv pip pip3 gcc cc make git curl; do command -v $tool; done; true"
+DIGEST = "find * -type f ! -path registered_model_meta | LC_ALL=C sort | xargs sha256sum | sha256sum"
+"""As docs/model.md has it."""
 IMPORTABLE = "python -c 'from importlib.util import find_spec; print(find_spec(\"{}\") is not None)'"
 
 
@@ -94,7 +97,9 @@ def model(project: Project) -> Path:
 def serving(image: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Serve a folder's model as a restricted pod would, and give the server's address and container."""
     port = free_port()
-    settings = ("--env=MODEL_URI=/model", f"--env=SERVE_PORT={port}", f"--volume={folder}:/model:ro")
+    digest = run("bash", "-c", DIGEST, cwd=folder).split()[0]
+    files = ("--env=MODEL_URI=/model", f"--env=MODEL_DIGEST=sha256:{digest}", f"--volume={folder}:/model:ro")
+    settings = (*files, f"--env=SERVE_PORT={port}")
     name = f"serving-{port}"
     command = ["docker", "run", "--name", name, "--network=host", *RESTRICTED, *settings, image]
     with subprocess.Popen(command) as container:
