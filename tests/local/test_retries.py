@@ -42,8 +42,9 @@ def register(run_id):
     model, training, held_out, verdict = (
         SimpleNamespace(path=str(Path(name).absolute())) for name in ("model", "training", "held_out", "verdict")
     )
+    tracked = SimpleNamespace(metadata={})
     return components.register.python_func(
-        model, training, held_out, verdict, "cultivar", 7, {"data_uri": "sample"}, "training", run_id
+        model, training, held_out, verdict, "cultivar", 7, {"data_uri": "sample"}, "training", run_id, tracked
     )
 
 
