@@ -1,11 +1,13 @@
 """Sends requests until its standard input ends, then prints what came back. It runs in a pod.
 
 Half of its threads keep their connections, the others open one for each request. Each rests for `pause` seconds between
-two requests.
+two requests. The Service's name is resolved once, as what is under test is the Service and not the cluster's DNS under
+hundreds of lookups a second.
 """
 
 import http.client
 import json
+import socket
 import sys
 import threading
 import time
@@ -19,7 +21,8 @@ TIMEOUT_SECONDS = 10
 class Sender:
     """The requests of all threads."""
 
-    host: str
+    address: str
+    """The Service's IP address and port."""
     path: str
     body: str
     pause: float
@@ -29,7 +32,7 @@ class Sender:
 
     def send(self, keep: bool) -> None:
         """Send one request after the other."""
-        connection = http.client.HTTPConnection(self.host, timeout=TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
         while not self.ended.is_set():
             try:
                 connection.request("POST", self.path, self.body, {"Content-Type": "application/json"})
@@ -47,9 +50,10 @@ class Sender:
             time.sleep(self.pause)
 
 
-def main(host: str, path: str, body: str, threads: str, pause: str) -> None:
+def main(service: str, path: str, body: str, threads: str, pause: str) -> None:
     """Send, and print a line once the first answer is there and another at the end."""
-    sender = Sender(host, path, body, float(pause))
+    name, port = service.split(":")
+    sender = Sender(f"{socket.gethostbyname(name)}:{port}", path, body, float(pause))
     working = [threading.Thread(target=sender.send, args=(number % 2 == 0,)) for number in range(int(threads))]
     for thread in working:
         thread.start()
