@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import pytest
 from copier import run_copy
+from copier._main import Worker
 from jinja2 import Environment
 
 from tests.cluster.kubectl import take_cluster
@@ -34,21 +35,32 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """Keep what Jinja compiles: Copier has it compile the template anew for each of the many repositories."""
+def quick_copier() -> Iterator[None]:
+    """Have Copier do once what it repeats for each of the many repositories.
+
+    It compiles the whole template again for each, and for each file of theirs it starts Git to learn whether an index
+    holds the file's mode, even where there is no index yet.
+    """
     kept: dict[tuple[object, ...], CodeType] = {}
-    compile_anew = Environment.compile
+    compile_again = Environment.compile
+    ask_git = Worker._sync_git_index_executable_bit
 
     def compile_once(
         environment: Environment, source: str, name: str | None = None, filename: str | None = None
     ) -> CodeType:
         key = (type(environment), source, name)
         if key not in kept:
-            kept[key] = compile_anew(environment, source, name, filename)
+            kept[key] = compile_again(environment, source, name, filename)
         return kept[key]
+
+    def ask_git_of_repositories(worker: Worker, path: Path, mode: int) -> None:
+        folder = worker.subproject.local_abspath
+        if any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+            ask_git(worker, path, mode)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Environment, "compile", compile_once)
+        patch.setattr(Worker, "_sync_git_index_executable_bit", ask_git_of_repositories)
         yield
 
 
