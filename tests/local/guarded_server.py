@@ -4,12 +4,12 @@ The real one needs the whole of Kubeflow's login for that. A test of `test_submi
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ Object = dict[str, Any]
 
 API = "/apis/v2beta1/"
 EXPERIMENT = {"experiment_id": "1"}
+RUN = {"state": "RUNNING", "pipeline_spec": {"pipeline_spec": {"root": {}, "components": {}}}}
 
 
 @dataclass
@@ -30,6 +31,15 @@ class GuardedServer:
     """The tokens that it was shown."""
     namespaces: set[str] = field(default_factory=set)
     """Where experiments were to be."""
+    failures: list[int] = field(default_factory=list)
+    """The statuses with which it answers next about a run, before it gives an answer."""
+    answered: Event = field(default_factory=Event)
+    """It gave an answer about a run."""
+
+    def answers_again(self, seconds: float) -> None:
+        """Wait until it has answered about a run once more."""
+        self.answered.clear()
+        assert self.answered.wait(seconds)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,8 +54,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"code": 16, "message": "Unauthenticated"})
         elif urlsplit(self.path).path == f"{API}healthz":
             self._answer(200, {"multi_user": self.guarded.multi_user, "pipeline_store": "database"})
-        else:
+        elif not urlsplit(self.path).path.startswith(f"{API}runs/"):
             self._answer(200, {})  # a list of nothing
+        elif self.guarded.failures:
+            self._answer(self.guarded.failures.pop(0), {"code": 14, "message": "Not now"})
+        else:
+            self._answer(200, RUN)
+            self.guarded.answered.set()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -68,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
 def guarded_server(server: GuardedServer) -> Iterator[str]:
     """Answer while the body runs, and give the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, server)) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = Thread(target=listening.serve_forever)
         thread.start()
         try:
             yield f"http://127.0.0.1:{listening.server_port}"

@@ -14,12 +14,17 @@ from tests.needs import give_up
 from tests.running import run
 
 ENDPOINT = "http://127.0.0.1:8888"
+API = f"{ENDPOINT}/apis/v2beta1"
 MLFLOW = "http://127.0.0.1:5000"
 NAMESPACE = "kubeflow"
 NEEDED = ("OPERATORS", "OPERATORS_BUILD")
 """The folder of the scripts that start them, and that of what these have built."""
 TIMES = {"DEFAULT_REQUEUE_TIME": "1s"}
 """How long Argo waits after each change of a run: by default 10 s, which is most of a short run's time."""
+PATIENCE = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "12"}
+"""How long the object store, which is started just before, is waited for when its bucket is made."""
+MOVABLE = {"UV_VENV_RELOCATABLE": "1"}
+"""What is installed for one run serves the next, in another folder."""
 DELETION = """
                 return self.answer(delete(resource, namespace, name))
 """
@@ -62,10 +67,14 @@ class Stack:
         body = ["--header", "Content-Type: application/json", "--data", json.dumps(sent)] if sent else []
         return json.loads(self.run("curl", "--silent", "--show-error", "--fail", *body, url))
 
+    def delete(self, path: str) -> None:
+        """Delete what the API has at a path."""
+        self.run("curl", "--silent", "--show-error", "--fail", "--request", "DELETE", f"{API}/{path}")
+
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Let nobody reach the address of its API while the body runs; the steps, which use another port, go on."""
-        rule = ("INPUT", "-p", "tcp", "--dport", "8888", "-j", "REJECT", "--reject-with", "tcp-reset")
+        """Lose all that is sent to the address of its API while the body runs; the steps, which use another, go on."""
+        rule = ("INPUT", "-p", "tcp", "--dport", "8888", "-j", "DROP")
         self.run("iptables", "--insert", *rule)
         try:
             yield
@@ -94,13 +103,14 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
     given, built = (Path(os.environ.get(name) or give_up(f"{name} names no folder")).resolve() for name in NEEDED)
     if os.geteuid():
         give_up("only root may make a network")
-    for name in ("bin", "src", "venv"):  # `venv` is filled by the first run of all
-        (built / name).mkdir(exist_ok=True)
-        (folder / name).symlink_to(built / name)
+    for name, kept in {"bin": "bin", "src": "src", "venv": "movable-venv"}.items():  # the first run fills the last
+        (built / kept).mkdir(exist_ok=True)
+        (folder / name).symlink_to(built / kept)
     scripts = with_orphans(given, folder / "scripts")
     network = f"kfp-{os.getpid()}"
     waves = {"PIPELINES_MANIFESTS": "40-pipelines", "PROJECT_MANIFESTS": "70-project"}
-    settings = {name: str(manifests / wave) for name, wave in waves.items()} | {"PIPELINE_SYNC": IMAGE_OF_STEPS} | TIMES
+    settings = {name: str(manifests / wave) for name, wave in waves.items()} | {"PIPELINE_SYNC": IMAGE_OF_STEPS}
+    settings |= TIMES | PATIENCE | MOVABLE
     git = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
     try:
         run(str(scripts / "up"), str(folder), str(project), str(scripts), network, env=environment | git | settings)

@@ -61,17 +61,27 @@ class Project:
 
     def fail(self, target: str, **settings: str) -> str:
         """Run a target that must fail, and return what it printed."""
-        done = subprocess.run(
-            [*self.within, "make", *shlex.split(target)],
+        with self.started("make", *shlex.split(target), **settings) as command:
+            said, _ = command.communicate()
+        assert command.returncode != 0, said
+        return said
+
+    @contextmanager
+    def started(self, *command: str, **settings: str) -> Iterator["subprocess.Popen[str]"]:
+        """Start a command that ends with the body at the latest, and give its process, whose output is to be read."""
+        with subprocess.Popen(
+            [*self.within, *command],
             cwd=self.folder,
             env=self.environment | settings,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            check=False,
-        )
-        assert done.returncode != 0, done.stdout
-        return done.stdout
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -85,6 +95,17 @@ class Project:
                 yield address
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
+
+
+def read_until(command: "subprocess.Popen[str]", text: str) -> str:
+    """Return the lines that a command prints up to one that holds a text."""
+    assert command.stdout
+    said = ""
+    for line in command.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"{text!r} is not in:\n{said}")
 
 
 def trained_project(template: Path, folder: Path, **answers: Any) -> Project:

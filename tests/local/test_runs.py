@@ -6,23 +6,25 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 
 from tests.running import run
 
 from .kubeflow import MLFLOW, Stack
-from .projects import Project
+from .projects import Project, read_until
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
 
 STEPS = ["ingest", "validate", "split", "train", "evaluate", "register", "promote", "report-run"]
 LOST_SECONDS = 8
 """In which a connection is tried more than once."""
+SECONDS_TO_GIVE_UP = 30
+"""Of the five minutes for which a lost server is waited for."""
 ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
+AS_IT_IS = "from wine_cultivars.cli import main; main()"
 AS_NOBODY = """
 from wine_cultivars.pipelines import cluster
 from wine_cultivars.cli import main
@@ -94,24 +96,27 @@ def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> No
     assert "had ended before" in submitting.make(f"stop RUN={name}")
 
 
-def test_pod_that_no_node_takes_is_told_once(submitting: Project) -> None:
-    with submit(submitting, WITH_GPU, DATA_URI="sklearn:iris") as command:
-        said = read_until(command, "Insufficient nvidia.com/gpu")
+@pytest.mark.parametrize(
+    ("program", "image", "told"),
+    [
+        (WITH_GPU, "", "cannot be scheduled: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu"),
+        (AS_IT_IS, "gone:1", 'is in ImagePullBackOff: Back-off pulling image "gone:1"'),
+    ],
+    ids=["no node", "no image"],
+)
+def test_pod_that_cannot_start_is_told_once_until_its_run_is_deleted(
+    submitting: Project, stack: Stack, program: str, image: str, told: str
+) -> None:
+    with submit(submitting, program, DATA_URI="sklearn:iris", **{"PIPELINE_IMAGE": image} if image else {}) as command:
+        said = read_until(command, told)
         time.sleep(LOST_SECONDS)
-        said += interrupt(command)
-    submitting.make(f"stop RUN={name_of(said)}")
+        stack.delete(f"runs/{name_of(said)}")
+        said += command.communicate(timeout=SECONDS_TO_GIVE_UP)[0]
 
-    assert said.count("cannot be scheduled: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu") == 1
-
-
-def test_image_that_no_node_has_is_told_once(submitting: Project) -> None:
-    with submit(submitting, DATA_URI="sklearn:iris", PIPELINE_IMAGE="gone:1") as command:
-        said = read_until(command, "ImagePullBackOff")
-        time.sleep(LOST_SECONDS)
-        said += interrupt(command)
-    submitting.make(f"stop RUN={name_of(said)}")
-
-    assert said.count('is in ImagePullBackOff: Back-off pulling image "gone:1"') == 1
+    assert said.count(told) == 1
+    assert "Error: The run was deleted" in said
+    assert f"Run {name_of(said)} not found" in said
+    assert command.returncode == 1
 
 
 def test_pods_that_cannot_be_made_are_told_with_the_reason(submitting: Project) -> None:
@@ -130,45 +135,21 @@ def test_namespace_without_the_account_is_told_before_anything_runs(submitting: 
 
 
 def test_unknown_run_is_refused_at_once(submitting: Project) -> None:
-    assert "Error: Kubeflow Pipelines refuses: " in submitting.fail("follow RUN=gone")
+    assert "refuses: Failed to get a run" in submitting.fail("follow RUN=gone")
     assert "Which run?" in submitting.fail("stop")
 
 
-@contextmanager
 def submit(
-    project: Project, program: str = "from wine_cultivars.cli import main; main()", **settings: str
-) -> Iterator[subprocess.Popen[str]]:
+    project: Project, program: str = AS_IT_IS, **settings: str
+) -> AbstractContextManager["subprocess.Popen[str]"]:
     """Start `submit`, in the words of a program that may first change something."""
-    with subprocess.Popen(
-        [*project.within, "uv", "run", "python", "-c", program, "submit"],
-        cwd=project.folder,
-        env=project.environment | settings,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
+    return project.started("uv", "run", "python", "-c", program, "submit", **settings)
 
 
 def interrupt(command: "subprocess.Popen[str]") -> str:
     """Press Ctrl-C, and return what is printed then."""
     os.killpg(command.pid, signal.SIGINT)
     return command.communicate(timeout=60)[0]
-
-
-def read_until(command: "subprocess.Popen[str]", text: str) -> str:
-    """Return the lines that a command prints up to one that holds a text."""
-    assert command.stdout
-    said = ""
-    for line in command.stdout:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(f"{text!r} is not in:\n{said}")
 
 
 def name_of(printed: str) -> str:

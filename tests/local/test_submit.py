@@ -12,11 +12,13 @@ from tests.running import run
 from .data_servers import free_port
 from .guarded_server import GuardedServer, guarded_server
 from .kubeflow import Stack
-from .projects import Project
+from .projects import Project, read_until
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
 
 EDITOR = "default-editor"
+SECONDS_TO_GIVE_UP = 30
+"""Of the five minutes for which a lost server is waited for."""
 ASK = """
 import sys
 from wine_cultivars.pipelines.server import _client
@@ -66,12 +68,55 @@ def test_server_that_asks_who_you_are_gets_the_token(watched: Project, server: G
     watched.make("unschedule", KFP_ENDPOINT=endpoint, KFP_TOKEN=server.token)
 
 
+def test_run_is_followed_while_waiting_helps_and_no_longer(
+    watched: Project, server: GuardedServer, endpoint: str
+) -> None:
+    server.token, settings = "first", {"KFP_ENDPOINT": endpoint, "KFP_TOKEN": "first"}
+    with watched.started("make", "follow", "RUN=any", **settings) as command:
+        read_until(command, "Run any: ")
+        server.failures = [503]
+        waited = read_until(command, "trying again")
+        server.answers_again(SECONDS_TO_GIVE_UP)
+        server.failures = [401]  # as the login of a connection may expire, and the next connection has another
+        server.answers_again(SECONDS_TO_GIVE_UP)
+        server.token = "second"  # noqa: S105
+        said, _ = command.communicate(timeout=SECONDS_TO_GIVE_UP)
+
+    assert "cannot answer now: Not now. The run goes on" in waited
+    assert "refuses: 401 Unauthorized. If it asks who you are, set KFP_TOKEN" in said
+    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert "trying again" not in said
+    assert command.returncode
+
+
+def test_refusal_that_waiting_does_not_change_ends_at_once(
+    watched: Project, server: GuardedServer, endpoint: str
+) -> None:
+    with watched.started("make", "follow", "RUN=any", KFP_ENDPOINT=endpoint) as command:
+        read_until(command, "Run any: ")
+        server.failures = [403] * 9
+        said, _ = command.communicate(timeout=SECONDS_TO_GIVE_UP)
+
+    assert "refuses: Not now." in said
+    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert command.returncode
+
+
 def test_server_for_several_users_learns_the_namespace(watched: Project, server: GuardedServer, endpoint: str) -> None:
     server.multi_user = True
 
     watched.make("unschedule", KFP_ENDPOINT=endpoint)
 
     assert server.namespaces == {"team"}
+
+
+def test_server_of_the_cluster_for_a_single_user_runs_steps_in_its_own_namespace(
+    watched: Project, endpoint: str
+) -> None:
+    with watched.started("uv", "run", "python", "-c", ASK, endpoint) as command:
+        said, _ = command.communicate()
+
+    assert "runs every step in the namespace 'kubeflow', not in 'team'; set PIPELINES_NAMESPACE=kubeflow" in said
 
 
 def test_server_of_the_cluster_for_several_users_is_shown_the_token_of_the_editor(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
 from ..errors import ClusterError
@@ -23,23 +24,64 @@ WORKFLOWS = "workflows.argoproj.io"
 NODE_ID = "workflows.argoproj.io/node-id"
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a cluster has of a run, by the names of Argo's nodes."""
+
+    kubectl: Kubectl
+    namespace: str
+    workflows: list[Object]
+    pods: dict[str, Object]
+
+    @property
+    def nodes(self) -> list[Object]:
+        """Return those of Argo's nodes that are for a pod, of which there may be none."""
+        nodes = [node for found in self.workflows for node in found.get("status", {}).get("nodes", {}).values()]
+        return [node for node in nodes if node["type"] == "Pod"]
+
+    @property
+    def nothing(self) -> str:
+        """Return a sentence for where there is nothing."""
+        return (
+            f"{self.kubectl.context} has nothing of the run in the namespace {self.namespace!r}. Do CONTEXT and "
+            "PIPELINES_NAMESPACE name where the server runs it?"
+        )
+
+
+def found_of(run_id: str, settings: Settings) -> Found:
+    """Return what the cluster has of a run, if anything.
+
+    Raises:
+        ClusterError: it cannot be reached.
+    """
+    kubectl, namespace = Kubectl(settings), settings.pipelines_namespace
+    # In this order, or a pod could come between: one that a node lacks would seem not to be made.
+    kinds, of_run = f"{WORKFLOWS},pods", f"--selector=pipeline/runid={run_id}"
+    items = json.loads(kubectl("get", kinds, f"--namespace={namespace}", of_run, "--output=json"))["items"]
+    pods = [item for item in items if item["kind"] == "Pod"]
+    by_node = {pod["metadata"].get("annotations", {}).get(NODE_ID, pod["metadata"]["name"]): pod for pod in pods}
+    return Found(kubectl, namespace, [item for item in items if item["kind"] == "Workflow"], by_node)
+
+
 def stuck_in(run_id: str, settings: Settings) -> dict[str, str]:
     """Return why pods of a run cannot start, or be made, by the names of Argo's nodes."""
     try:
-        kubectl = Kubectl(settings)
-        nodes = _nodes(kubectl, run_id, settings)  # first: the pods of these may be there by now
-        pods = _pods(kubectl, run_id, settings)
+        found = found_of(run_id, settings)
     except ClusterError:  # the run goes on all the same, and its page tells more
         return {}
-    found = {node: f"  {why}" for node, pod in pods.items() if (why := stuck(pod) or _unschedulable(pod))}
-    unmade = [node for node in nodes if node["phase"] == "Pending" and node["id"] not in pods and node.get("message")]
-    return found | {node["id"]: f"  {node['id']} cannot be made: {node['message']}" for node in unmade}
+    if not found.workflows:
+        return {"": f"  A pod waits; its page may say for what. {found.nothing}"}
+    held_up = {node: f"  {why}" for node, pod in found.pods.items() if (why := stuck(pod) or _unschedulable(pod))}
+    unmade = [node for node in found.nodes if node["phase"] == "Pending" and node["id"] not in found.pods]
+    return held_up | {
+        node["id"]: f"  {node['id']} cannot be made: {node['message']}" for node in unmade if node.get("message")
+    }
 
 
 def was_stopped(run_id: str, settings: Settings) -> bool:
     """Return whether somebody ended a run, which Kubeflow Pipelines does by leaving Argo no time for it."""
     try:
-        workflows = _listed(WORKFLOWS, Kubectl(settings), run_id, settings)
+        workflows = found_of(run_id, settings).workflows
     except ClusterError:
         return False
     return any(workflow["spec"].get("activeDeadlineSeconds") == 0 for workflow in workflows)
@@ -48,21 +90,21 @@ def was_stopped(run_id: str, settings: Settings) -> bool:
 def cause_of(run_id: str, settings: Settings) -> str:
     """Return why a run failed: what Argo says of the last pod that did, or its log, with the command for all of it."""
     try:
-        kubectl = Kubectl(settings)
-        pods, nodes = _pods(kubectl, run_id, settings), _nodes(kubectl, run_id, settings)
-        failed = [node for node in nodes if node["phase"] in ("Failed", "Error")]
+        found = found_of(run_id, settings)
+        failed = [node for node in found.nodes if node["phase"] in ("Failed", "Error")]
         if not failed:
-            return "its page may say why."
+            return "its page may say why." + ("" if found.workflows else f" {found.nothing}")
         last = max(failed, key=lambda node: str(node["finishedAt"]))
         message = last.get("message", "")
-        if last["id"] not in pods:
+        if last["id"] not in found.pods:
             return message or "its page may say why."
-        log = ("logs", f"pod/{pods[last['id']]['metadata']['name']}", _where(settings), "--container=main")
-        text = kubectl(*log, f"--tail={LOG_LINES}")
+        name = found.pods[last["id"]]["metadata"]["name"]
+        log = ("logs", f"pod/{name}", f"--namespace={found.namespace}", "--container=main")
+        text = found.kubectl(*log, f"--tail={LOG_LINES}")
     except ClusterError as error:
         return f"its page has the log. {error}"
     said = said_in(text) if not message or EXIT_CODE.fullmatch(message) else message
-    return f"{said}\nThe whole log: kubectl {' '.join(log)} --context={kubectl.context}"
+    return f"{said}\nThe whole log: kubectl {' '.join(log)} --context={found.kubectl.context}"
 
 
 def said_in(log: str) -> str:
@@ -83,26 +125,3 @@ def _unschedulable(pod: Object) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"{pod['metadata']['name']} cannot be scheduled: {condition.get('message', condition.get('reason'))}"
     return ""
-
-
-def _pods(kubectl: Kubectl, run_id: str, settings: Settings) -> dict[str, Object]:
-    """Return the pods of a run, by the names of Argo's nodes that they are of."""
-    items = _listed("pods", kubectl, run_id, settings)
-    return {pod["metadata"].get("annotations", {}).get(NODE_ID, pod["metadata"]["name"]): pod for pod in items}
-
-
-def _nodes(kubectl: Kubectl, run_id: str, settings: Settings) -> list[Object]:
-    """Return those of Argo's nodes of a run that are for a pod, of which there may be none."""
-    workflows = _listed(WORKFLOWS, kubectl, run_id, settings)
-    nodes = [node for workflow in workflows for node in workflow.get("status", {}).get("nodes", {}).values()]
-    return [node for node in nodes if node["type"] == "Pod"]
-
-
-def _listed(kind: str, kubectl: Kubectl, run_id: str, settings: Settings) -> list[Object]:
-    text = kubectl("get", kind, _where(settings), f"--selector=pipeline/runid={run_id}", "--output=json")
-    items: list[Object] = json.loads(text)["items"]
-    return items
-
-
-def _where(settings: Settings) -> str:
-    return f"--namespace={settings.pipelines_namespace}"

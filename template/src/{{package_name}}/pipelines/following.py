@@ -12,9 +12,9 @@ from ..errors import ClusterError, PipelineError
 from ..settings import Settings
 from .causes import cause_of, stuck_in, was_stopped
 from .local import row
-from .server import connected
+from .server import TIMEOUT_SECONDS, MissingError, UnavailableError, connected
 
-RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
+PENDING, RUNNING, SUCCEEDED, FAILED = "PENDING", "RUNNING", "SUCCEEDED", "FAILED"
 ENDED = {SUCCEEDED, FAILED, "SKIPPED", "CANCELED"}
 STOPPING = "CANCELING"
 """What a run was, at one time, that somebody ended; the server may forget it."""
@@ -33,13 +33,15 @@ def follow_to_end(run_id: str, address: str, settings: Settings) -> None:
         settings: where the cluster is.
 
     Raises:
-        ClusterError, PipelineError: the cluster was away for too long.
-        PipelineError: the run failed, or was ended; the message has its cause.
+        ClusterError, PipelineError: the cluster refuses, or was away for too long.
+        PipelineError: the run failed, was ended or deleted; the message has its cause.
     """
     console = Console(soft_wrap=True)
     try:
         console.print(f"Run {run_id}: {address}/#/runs/details/{run_id}")
         run = _told(run_id, settings, console)
+    except MissingError as error:
+        raise PipelineError(f"The run was deleted, which ends it. {error}") from error
     except (ClusterError, KeyboardInterrupt, PipelineError):
         again = f"`make follow RUN={run_id}` follows it again, `make stop RUN={run_id}` ends it."
         console.print(f"The run goes on. {again}", markup=False)
@@ -59,7 +61,7 @@ def _told(run_id: str, settings: Settings, console: Console) -> Run:
     with console.status("Starting") as status:
         for run in _polled(run_id, settings, lambda line: console.print(line, markup=False)):
             tasks = _steps(run)
-            for key, line in (_rows(tasks) | stuck_in(run_id, settings)).items():
+            for key, line in (_rows(tasks) | _waiting(run, settings)).items():
                 if key not in shown:
                     shown.add(key)
                     console.print(line, markup=False)
@@ -71,22 +73,32 @@ def _polled(run_id: str, settings: Settings, say: Callable[[str], None]) -> Iter
     """Yield a run as it is every few seconds, at last as it ended, whatever connections are lost before."""
     answered, lost = time.monotonic(), False
     while True:
+        connecting = time.monotonic()
         try:
             with connected(settings) as (client, _):
                 while True:
-                    run = client.get_run(run_id)
+                    # The client's own `get_run` waits for ever on a connection that is lost without a word.
+                    run = client._run_api.run_service_get_run(run_id, _request_timeout=TIMEOUT_SECONDS)
                     answered, lost = time.monotonic(), False
                     yield run
                     if run.state in ENDED:
                         return
                     time.sleep(POLL_SECONDS)
-        except (ClusterError, PipelineError) as error:
+        except UnavailableError as error:
             if time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
             if not lost:
                 say(f"  {error} The run goes on; trying again for {PATIENCE_SECONDS // 60} minutes.")
             lost = True
             time.sleep(RECONNECT_SECONDS)
+        except (ClusterError, PipelineError):
+            if answered <= connecting:  # else the login may have expired, and the next connection has a new one
+                raise
+
+
+def _waiting(run: Run, settings: Settings) -> dict[str, str]:
+    """Return why pods cannot start, if any wait: to ask the cluster at each poll would start a process each time."""
+    return stuck_in(run.run_id, settings) if any(task.state == PENDING for task in _tasks(run)) else {}
 
 
 def _rows(tasks: list[Task]) -> dict[str, str]:
@@ -103,8 +115,11 @@ def _row(task: Task) -> str:
 def _steps(run: Run) -> list[Task]:
     """Return the steps that have begun, in their order, without what the server runs around them."""
     names = _step_names(run.pipeline_spec["pipeline_spec"])
-    tasks = run.run_details.task_details if run.run_details else []
-    return sorted((task for task in tasks if task.display_name in names), key=lambda task: task.start_time)
+    return sorted((task for task in _tasks(run) if task.display_name in names), key=lambda task: task.start_time)
+
+
+def _tasks(run: Run) -> list[Task]:
+    return (run.run_details.task_details if run.run_details else None) or []
 
 
 def _step_names(spec: dict[str, Any]) -> set[str]:

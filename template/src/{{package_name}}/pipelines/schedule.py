@@ -14,9 +14,10 @@ from kfp import Client
 from kfp.compiler import Compiler
 from kfp.dsl.base_component import BaseComponent
 
-from ..errors import ClusterError, PipelineError
+from ..errors import ClusterError
 from ..kubectl import Kubectl
 from ..settings import PROJECT, Settings
+from .crontab import require_date, with_seconds
 from .server import ACCOUNT, connected, require_account
 
 AS_IT_IS = "as it is then"
@@ -43,9 +44,10 @@ def schedule(pipeline: BaseComponent, arguments: dict[str, Any], cron: str, sett
 
     Raises:
         ClusterError: the cluster cannot be reached, or lacks the account of the steps.
-        PipelineError: the times make no sense; the schedule of before stays.
+        PipelineError: the times make no sense, or never come; the schedule of before stays.
     """
-    times = _with_seconds(cron)
+    times = with_seconds(cron)
+    require_date(times)
     require_account(settings)
     with connected(settings) as (client, _), tempfile.TemporaryDirectory() as folder:
         package = str(Path(folder) / "pipeline.yaml")
@@ -76,19 +78,6 @@ def unschedule(pipeline: BaseComponent, settings: Settings) -> bool:
         found = _scheduled(client, _experiment(client), pipeline.name)
         _delete(client, found)
     return bool(found)
-
-
-def _with_seconds(cron: str) -> str:
-    """Return what the server takes: with five fields, it would take the first for the second, and run each hour."""
-    fields = cron.split()
-    if cron.startswith("@") or len(fields) == 6:
-        return cron
-    if len(fields) == 5:
-        return f"0 {cron}"
-    raise PipelineError(
-        f"CRON={cron!r} is no schedule; give the five fields of a crontab (minute, hour, day, month, weekday), "
-        "or six with the second before them."
-    )
 
 
 def _uncached(pipeline: BaseComponent) -> BaseComponent:

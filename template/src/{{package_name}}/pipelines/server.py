@@ -1,6 +1,7 @@
 """Reaches the Kubeflow Pipelines that runs on a cluster."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,17 @@ PAGES = "service/ml-pipeline-ui:80"
 """Its web pages, which pass what is asked of the API on."""
 SERVER_NAMESPACE = "kubeflow"
 TIMEOUT_SECONDS = 10
+REFUSAL = re.compile(r"\((BadRequest|Forbidden|NotFound|Unauthorized)\)")
+"""What a cluster's API calls a refusal, in kubectl's words."""
+NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 404, 429, 500
+
+
+class UnavailableError(PipelineError):
+    """The server does not answer, or cannot for now: waiting may help."""
+
+
+class MissingError(PipelineError):
+    """The server does not have what it was asked for, or no longer."""
 
 
 @contextmanager
@@ -32,24 +44,24 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
     """Give a client, and the address, of the server at `kfp_endpoint`, or of the cluster's own, while the body runs.
 
     Raises:
-        ClusterError: the cluster's own cannot be reached.
-        PipelineError: the server does not answer, or refuses.
+        ClusterError: the cluster refuses to lead to its own.
+        UnavailableError: the server does not answer, or not now.
+        PipelineError: the server refuses.
     """
     with ExitStack() as stack:
-        address = settings.kfp_endpoint.rstrip("/")
-        if not address:
-            address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
+        address = settings.kfp_endpoint.rstrip("/") or stack.enter_context(_forwarded(settings))
+        server = f"Kubeflow Pipelines at {address}"
         try:
             yield _client(address, settings), address
         except ApiException as error:
-            raise PipelineError(f"Kubeflow Pipelines refuses: {_reason(error)}") from error
+            raise _failure(server, error.status, _reason(error)) from error
         except httpx2.HTTPStatusError as error:
-            answer = f"{error.response.status_code} {error.response.reason_phrase}"
-            raise PipelineError(
-                f"Kubeflow Pipelines at {address} refuses: {answer}. If it asks who you are, set KFP_TOKEN."
-            ) from error
+            status, phrase = error.response.status_code, error.response.reason_phrase
+            raise _failure(server, status, f"{status} {phrase}") from error
+        except json.JSONDecodeError as error:
+            raise PipelineError(f"{server} answers as another program would. Is KFP_ENDPOINT right?") from error
         except (httpx2.HTTPError, HTTPError) as error:
-            raise PipelineError(f"Kubeflow Pipelines at {address} does not answer: {error}.") from error
+            raise UnavailableError(f"{server} does not answer: {error}.") from error
 
 
 def require_account(settings: Settings) -> None:
@@ -71,6 +83,19 @@ def require_account(settings: Settings) -> None:
         )
 
 
+@contextmanager
+def _forwarded(settings: Settings) -> Iterator[str]:
+    """Give an address that leads to the cluster's own server while the body runs."""
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
+        except ClusterError as error:
+            if REFUSAL.search(str(error)):
+                raise
+            raise UnavailableError(str(error)) from error
+        yield address
+
+
 def _client(address: str, settings: Settings) -> Client:
     token = settings.kfp_token.get_secret_value() if settings.kfp_token else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -79,7 +104,13 @@ def _client(address: str, settings: Settings) -> Client:
     )
     health.raise_for_status()
     # A server for several users wants their namespace with each request; one for a single user refuses it.
-    namespace = {"namespace": settings.pipelines_namespace} if health.json().get("multi_user") else {}
+    wanted = settings.pipelines_namespace
+    namespace = {"namespace": wanted} if health.json().get("multi_user") else {}
+    if not namespace and not settings.kfp_endpoint and wanted != SERVER_NAMESPACE:
+        raise ClusterError(
+            f"This Kubeflow Pipelines is for a single user and runs every step in the namespace {SERVER_NAMESPACE!r}, "
+            f"not in {wanted!r}; set PIPELINES_NAMESPACE={SERVER_NAMESPACE}."
+        )
     if namespace and not token and not settings.kfp_endpoint:
         token = _editors_token(settings)
     with warnings.catch_warnings(action="ignore"):  # it says which servers it is for
@@ -93,6 +124,16 @@ def _editors_token(settings: Settings) -> str:
     """
     where = f"--namespace={settings.pipelines_namespace}"
     return Kubectl(settings)("create", "token", EDITOR, where, f"--audience={AUDIENCE}").strip()
+
+
+def _failure(server: str, status: int, said: str) -> PipelineError:
+    """Return the error for what a server said, by the status of its answer."""
+    said = f"{said.rstrip('.')}."
+    if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+        return UnavailableError(f"{server} cannot answer now: {said}")
+    if status == NOT_FOUND:
+        return MissingError(f"{server} refuses: {said}")
+    return PipelineError(f"{server} refuses: {said} If it asks who you are, set KFP_TOKEN.")
 
 
 def _reason(error: ApiException) -> str:
