@@ -20,6 +20,7 @@ from .kubectl import get, kubectl
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 WAVE = "50-mlflow"
+USERS = "65-users"
 PIPELINES = "40-pipelines"
 BUILT = {"chrislusf/seaweedfs": "store", "ghcr.io/mlflow/mlflow": "mlflow", "postgres": "postgres"}
 """The Dockerfile of each image."""
@@ -39,10 +40,10 @@ def load_images(project: Project) -> None:
 
 
 def keep_only_mlflow(project: Project) -> None:
-    """Leave the platform of a project nothing but MLflow and what stands in for Kubeflow Pipelines."""
+    """Leave the platform of a project nothing but MLflow, its users and what stands in for Kubeflow Pipelines."""
     platform = project.folder / "deploy/platform"
     for folder in platform.iterdir():
-        if folder.name != WAVE:
+        if folder.name not in {WAVE, USERS}:
             shutil.rmtree(folder)
     pipelines = platform / PIPELINES
     pipelines.mkdir()

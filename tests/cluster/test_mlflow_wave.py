@@ -1,5 +1,7 @@
 """The platform's MLflow runs on a node: its login, what it keeps, and the commands that reach it."""
 
+import json
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -34,6 +36,8 @@ ADDRESS = "http://127.0.0.1:5001"
 EXPERIMENTS = f"{ADDRESS}/api/2.0/mlflow/experiments/search?max_results=9"
 USERS = f"{ADDRESS}/api/2.0/mlflow/users/create"
 ALIAS = f"{ADDRESS}/api/2.0/mlflow/registered-models/alias"
+MODELS = f"{ADDRESS}/api/2.0/mlflow/registered-models/create"
+DELETE = f"{ADDRESS}/api/2.0/mlflow/registered-models/delete"
 ARTIFACTS = f"{ADDRESS}/api/2.0/mlflow-artifacts/artifacts"
 RECORD = """
 import mlflow, wine_cultivars
@@ -57,7 +61,10 @@ version = mlflow.MlflowClient().get_model_version_by_alias("wine-cultivars", "ch
 print(mlflow.get_run(version.run_id).info.artifact_uri.removeprefix("mlflow-artifacts:/") + "/colour.txt")
 """
 KEPT = "1 red"
+KINDS = "secrets,configmaps,deployments,statefulsets,jobs,services,networkpolicies"
+LOGIN, READER = "wine-cultivars-mlflow-login", "wine-cultivars-mlflow-reader"
 PORTS = [8090, 8333, 5001]
+CHAMPION = b'{"name": "wine-cultivars", "alias": "champion", "version": "1"}'
 EMPTY_DATABASE = ["psql", "--username=mlflow", "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public"]
 
 
@@ -87,11 +94,12 @@ def opened(project: Project) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.fixture(scope="module")
-def login_before(opened: "subprocess.Popen[str]") -> tuple[str, str]:
+def login_before(project: Project, opened: "subprocess.Popen[str]") -> tuple[str, str]:
     """Change the password of the project's user, kill both servers, and return the user and the old password."""
-    before = of_project()
+    before, (rotate, *_) = of_project(), blocks(project, "Reaching in")[2:]
     patch = f'{{"stringData": {{"MLFLOW_TRACKING_PASSWORD": "{token_urlsafe()}"}}}}'
-    kubectl("patch", "secret", "mlflow-login", "-n", "mlflow", "-p", patch)
+    kubectl("patch", "secret", LOGIN, "-n", "mlflow", "-p", patch)
+    shell(project, rotate)
     kill("statefulset/postgres")
     kill("deployment/mlflow")
     wait_for_line(opened, "connection to mlflow has ended; it is opened again")
@@ -99,7 +107,7 @@ def login_before(opened: "subprocess.Popen[str]") -> tuple[str, str]:
     return before
 
 
-def python(project: Project, script: str, user: str = "mlflow-login") -> str:
+def python(project: Project, script: str, user: str = LOGIN) -> str:
     """Run a script as a user of MLflow, by default the project's."""
     environment = project.environment | {"MLFLOW_TRACKING_URI": ADDRESS} | secret(user, "mlflow")
     return run("uv", "run", "--quiet", "python", "-c", script, cwd=project.folder, env=environment)
@@ -123,8 +131,17 @@ def status(
         return error.code
 
 
+def versions() -> dict[str, str]:
+    """Return the version of each Secret, workload and policy of the platform: any change of one is another version."""
+    found = json.loads(kubectl("get", KINDS, "--all-namespaces", "--output=json"))["items"]
+    return {
+        item["metadata"]["uid"]: str(item["metadata"].get("generation", item["metadata"]["resourceVersion"]))
+        for item in found
+    }
+
+
 def of_project() -> tuple[str, str]:
-    return of("mlflow-login")
+    return of(LOGIN)
 
 
 def of(name: str) -> tuple[str, str]:
@@ -158,13 +175,34 @@ def test_projects_user_is_no_admin() -> None:
 
 @pytest.mark.usefixtures("opened")
 def test_login_of_model_servers_reads_and_changes_nothing(project: Project) -> None:
-    reader, alias = of("mlflow-reader"), b'{"name": "wine-cultivars", "alias": "champion", "version": "1"}'
+    reader = of(READER)
     artifact = f"{ARTIFACTS}/{python(project, WHERE).strip()}"
-    assert KEPT in python(project, RECALL, "mlflow-reader")
-    assert status(ALIAS, reader, body=alias) == 403
+    assert KEPT in python(project, RECALL, READER)
+    assert status(ALIAS, reader, body=CHAMPION) == 403
     assert status(artifact, reader, body=b"blue", method="PUT") == 403
     assert KEPT in python(project, RECALL)
-    assert status(ALIAS, of_project(), body=alias) == 200
+    assert status(ALIAS, of_project(), body=CHAMPION) == 200
+
+
+@pytest.mark.usefixtures("opened")
+def test_second_project_has_users_of_its_own_and_touches_nothing_of_the_first(
+    project: Project, template: Path, tmp_path: Path
+) -> None:
+    run_copy(str(template), tmp_path, data={"repository_name": "churn-risk"}, defaults=True, quiet=True)
+    second = Project(tmp_path, settings=project.settings)
+    before = versions()
+
+    said = second.make("platform WAVE=65-users")
+
+    assert re.findall("made a password: (.*)", said) == [
+        f"mlflow/churn-risk-mlflow-{kind}" for kind in ("login", "reader")
+    ]
+    assert before.items() <= versions().items()
+    login = of("churn-risk-mlflow-login")
+    assert status(MODELS, login, body=b'{"name": "churn-risk"}') == 200
+    assert status(DELETE, of_project(), body=b'{"name": "churn-risk"}', method="DELETE") == 403
+    assert status(ALIAS, login, body=CHAMPION) == 403
+    assert status(ALIAS, of_project(), body=CHAMPION) == 200
 
 
 @pytest.mark.usefixtures("opened")
@@ -211,7 +249,7 @@ def test_killed_pods_lose_nothing(project: Project) -> None:
     assert KEPT in python(project, RECALL)
 
 
-def test_restarted_server_takes_the_changed_password(login_before: tuple[str, str]) -> None:
+def test_changed_password_is_taken_over(login_before: tuple[str, str]) -> None:
     assert (status(EXPERIMENTS, login_before), status(EXPERIMENTS, of_project())) == (401, 200)
 
 

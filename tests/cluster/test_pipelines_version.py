@@ -48,6 +48,13 @@ def test_bucket_is_made_by_the_version_of_the_object_store(project: Path, instal
     assert f"name: mlflow-bucket-{store[1].replace('.', '-')}\n" in job
 
 
+def test_users_are_made_by_the_version_of_the_server(project: Path) -> None:
+    platform = project / "deploy/platform"
+    (version,) = re.findall(r"newTag: v(\S+)-full\n", (platform / "50-mlflow/image/kustomization.yaml").read_text())
+    job = (platform / "65-users/job.yaml").read_text()
+    assert f"-users-{version.replace('.', '-')}\n" in job
+
+
 def test_key_of_the_steps_opens_the_bucket_of_the_pipelines_alone(installed: str) -> None:
     (given,) = re.findall(r"s3\.configure .*-access_key \$accesskey.*", installed)
     assert "-buckets mlpipeline -actions Read,Write,List,Tagging " in given
