@@ -10,7 +10,7 @@ from tests.local.model_servers import python
 from tests.local.projects import Project
 
 STEPS = """
-import json, os, sys
+import contextlib, io, json, os, sys
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from wine_cultivars import data, tracking  # the latter for the forks too
+from wine_cultivars import data, holdout, tracking  # the latter for the forks too
 from wine_cultivars.errors import RegistryError
 from wine_cultivars.model_files import write
 from wine_cultivars.pipelines import components
@@ -35,14 +35,25 @@ rows = data.load(data.SAMPLE)[["alcohol", "hue", "cultivar"]][::6]
 for name in ("training", "held_out"):
     rows.to_parquet(name)
 write(train(rows, "cultivar", 7), "model")
-Path("verdict").write_text(json.dumps({"metrics": {"accuracy": 0.9}, "passed": True, "reason": "better"}))
+RULE = holdout.hold_out(rows, "cultivar", 0.25, 7, "", "").rule.model_dump_json()
+
+
+def judged(run_id, champion=None):
+    verdict = {"metrics": {"accuracy": 0.9}, "passed": True, "reason": "better", "champion": champion}
+    Path(f"verdict-{run_id}").write_text(json.dumps(verdict))
+
+
+def files(*names):
+    return (SimpleNamespace(path=str(Path(name).absolute()), metadata={}) for name in names)
+
+
+def evaluate(run_id):
+    given, verdict, metrics = files("model", "training", "held_out"), *files(f"verdict-{run_id}", "metrics")
+    components.evaluate.python_func(*given, RULE, "cultivar", "accuracy", -1.0, verdict, metrics)
 
 
 def register(run_id):
-    model, training, held_out, verdict = (
-        SimpleNamespace(path=str(Path(name).absolute())) for name in ("model", "training", "held_out", "verdict")
-    )
-    tracked = SimpleNamespace(metadata={})
+    model, training, held_out, verdict, tracked = files("model", "training", "held_out", f"verdict-{run_id}", "tracked")
     return components.register.python_func(
         model, training, held_out, verdict, "cultivar", 7, {"data_uri": "sample"}, "training", run_id, tracked
     )
@@ -119,6 +130,7 @@ def champion(store):
 """
 
 REGISTER = """
+judged("1")
 for store in ("quiet", "troubled"):
     tried(store, lambda: connect(load_settings()))
 tried("quiet", lambda: register("1"))
@@ -129,6 +141,8 @@ print(json.dumps({"code": code, "deaths": deaths, "quiet": state("quiet"), "trou
 """
 
 PROMOTE = """
+judged("1")
+judged("2", champion=1)
 for run_id in "12":
     tried("store", lambda: register(run_id))
 promote = lambda version: lambda: components.promote.python_func(version, True)
@@ -143,7 +157,56 @@ for work, effects in [
 print(json.dumps(seen))
 """
 
+INTERLEAVED = """
+seen = []
+
+
+def two_runs(first, second):
+    for run_id in (first, second):
+        evaluate(run_id)
+    versions = {run_id: register(run_id) for run_id in (first, second)}
+    for run_id in (second, first):
+        promoted = components.promote.python_func(versions[run_id], True)
+        seen.append([versions[run_id], promoted, Registry(settings).champion()])
+    components.promote.python_func(versions[first], True)  # its second try
+
+
+os.environ["LOCAL_DIR"] = "store"
+settings = load_settings()
+with contextlib.redirect_stdout(io.StringIO()):
+    two_runs("1", "2")
+    two_runs("3", "4")
+    by_hand = Registry(settings).promote(3)
+print(json.dumps({"seen": seen, "reason": Registry(settings).reason(3), "by hand": by_hand}))
+"""
+
+BESIDE = """
+judged("1")
+reached, go = get_context("fork").Event(), get_context("fork").Event()
+create = mlflow.register_model
+
+
+def given_up():
+    def late(*given, **more):
+        reached.set()
+        go.wait()
+        return create(*given, **more)
+
+    mlflow.register_model = late
+    register("1")
+
+
+first = started("store", given_up)
+reached.wait()
+second = tried("store", lambda: register("1"))
+go.set()
+first.join()
+print(json.dumps([first.exitcode, second, [found[0] for found in state("store")["versions"]]]))
+"""
+
 AT_ONCE = """
+for run_id in "123":
+    judged(run_id)
 processes = [started("fresh", lambda run_id=run_id: register(run_id)) for run_id in "123"]
 for process in processes:
     process.join()
@@ -183,6 +246,20 @@ def test_promotion_and_demotion_that_died_halfway_leave_a_champion_with_its_hist
         [0, 1],
         [refused, 1],
     ]
+
+
+def test_run_is_not_promoted_over_a_champion_that_it_was_not_judged_against(told: Any) -> None:
+    found = told(INTERLEAVED)
+
+    assert found["seen"] == [[2, True, 2], [1, False, 2], [4, True, 4], [3, False, 4]]
+    assert "beats champion version 2 (" in found["reason"]
+    assert found["reason"].endswith("; not promoted, as the champion is another one now: version 4")
+    assert found["reason"].count("not promoted") == 1
+    assert found["by hand"]
+
+
+def test_step_that_goes_on_beside_its_next_try_leaves_one_version(told: Any) -> None:
+    assert told(BESIDE) == [0, 0, [1]]
 
 
 def test_first_commands_may_begin_at_once(told: Any) -> None:

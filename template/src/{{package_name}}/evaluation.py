@@ -28,13 +28,14 @@ MOST_DRAWN = 5_000
 class Verdict:
     """A candidate's metrics on the held-out rows, whether it passed the gate, and the sentence that says why.
 
-    `terms` is a `Terms` as JSON, for the gate of the next candidate.
+    `terms` is a `Terms` as JSON, for the gate of the next candidate. `champion` is the version that was champion then.
     """
 
     metrics: Metrics
     passed: bool
     reason: str
     terms: str = ""
+    champion: int | None = None
 
     def write(self, path: str | Path) -> None:
         """Write the verdict as JSON."""
@@ -94,7 +95,8 @@ def judge(
     notes = [sure, *other.notes, *_one_sided(training_rows[target], held_out_rows[target])]
     reason = "; ".join([f"{metric} {ours:.4f} {verb} {other.name} ({theirs:.4f}){by}", *notes])
     terms = Terms(target=target, metric=metric, rule=rule).model_dump_json() if rule else ""
-    return Verdict(score(candidate, held_out_rows, target), passed, reason, terms)
+    version = champion.version if champion else None
+    return Verdict(score(candidate, held_out_rows, target), passed, reason, terms, version)
 
 
 def interval(actual: pd.Series, ours: NDArray[Any], theirs: NDArray[Any], metric: str) -> tuple[float, float]:

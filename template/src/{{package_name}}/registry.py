@@ -25,6 +25,8 @@ HISTORY = "champion_history"
 PASSED = "gate_passed"
 REASON = "gate_reason"
 TERMS = "gate_terms"
+JUDGED_AGAINST = "gate_champion"
+"""The tag with the version that was champion when the gate judged, or nothing."""
 CODE = "code"
 """The identity of the code that trained it."""
 DIGEST = "digest"
@@ -50,16 +52,22 @@ class Registry:
         self._client = MlflowClient()
 
     def register(self, model_uri: str, verdict: "Verdict") -> int:
-        """Make the logged model a version with a verdict and a digest, and return its number; twice, it is the same."""
+        """Make the logged model a version with a verdict and a digest, and return its number; twice, it is the same.
+
+        A step that was given up for dead may still be at work beside its next try: the lower of two numbers stays.
+        """
         from .model_files import digest  # slow to import, as in `load`
 
-        source = f"name = '{self.name}' AND source_path = '{model_uri}'"
-        if known := self._client.search_model_versions(source):
-            return int(known[0].version)
+        if known := self._versions_of(model_uri):
+            return known[0]
         files = digest(Path(mlflow.artifacts.download_artifacts(model_uri)))
         tags = {PASSED: str(verdict.passed), REASON: verdict.reason, TERMS: verdict.terms}
-        tags |= {CODE: identity(), DIGEST: files}
-        return int(mlflow.register_model(model_uri, self.name, tags=tags).version)
+        tags |= {JUDGED_AGAINST: _text(verdict.champion), CODE: identity(), DIGEST: files}
+        made = int(mlflow.register_model(model_uri, self.name, tags=tags).version)
+        first = self._versions_of(model_uri)[0]
+        if made != first:
+            self._client.delete_model_version(self.name, str(made))
+        return first
 
     def champion(self) -> int | None:
         """Return the champion's version, or None before the first promotion."""
@@ -82,6 +90,14 @@ class Registry:
             RegistryError: there is no such version.
         """
         return str(self._version(version).tags.get(DIGEST, ""))
+
+    def reason(self, version: int) -> str:
+        """Return why a version was promoted, or was not.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        return str(self._version(version).tags.get(REASON, ""))
 
     def load(self, version: int) -> "Pipeline":
         """Return the fitted model of a version.
@@ -130,6 +146,27 @@ class Registry:
         self._appoint(version)
         return True
 
+    def promote_as_judged(self, version: int) -> bool:
+        """Promote a version that passed the gate, unless the champion is another one than it was judged against.
+
+        Then its reason says so. MLflow has no transactions: a promotion at the same moment can still go unnoticed.
+
+        Returns:
+            whether it is the champion.
+
+        Raises:
+            RegistryError: there is no such version, or the gate refused it.
+        """
+        tags, champion = self._version(version).tags, self.champion()
+        if champion == version or _text(champion) == tags.get(JUDGED_AGAINST):
+            self.promote(version)
+            return True
+        now = f"version {champion}" if champion else "none"
+        why = f"; not promoted, as the champion is another one now: {now}"
+        reason = tags[REASON].removesuffix(why) + why
+        self._client.set_model_version_tag(self.name, str(version), REASON, reason)
+        return False
+
     def demote(self) -> int:
         """Make the previous champion the champion again, and return its version.
 
@@ -142,6 +179,10 @@ class Registry:
         self._appoint(earlier[-1])
         self._record(earlier)
         return earlier[-1]
+
+    def _versions_of(self, model_uri: str) -> list[int]:
+        found = self._client.search_model_versions(f"name = '{self.name}' AND source_path = '{model_uri}'")
+        return sorted(int(version.version) for version in found)
 
     def _appoint(self, version: int) -> None:
         self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
@@ -184,3 +225,7 @@ class Registry:
                 known = ", ".join(str(row.number) for row in self.versions()) or "none yet; `make run` registers one"
                 raise RegistryError(f"{self.name!r} has no version {version}; it has {known}.") from None
             raise
+
+
+def _text(version: int | None) -> str:
+    return str(version or "")
