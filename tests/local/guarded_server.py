@@ -27,6 +27,8 @@ class GuardedServer:
     multi_user: bool = False
     token: str = ""
     """The token that it asks for, if any."""
+    page: bytes = b""
+    """What it shows instead of all answers, as where another program is at its address."""
     shown: set[str] = field(default_factory=set)
     """The tokens that it was shown."""
     namespaces: set[str] = field(default_factory=set)
@@ -50,7 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
         self.guarded.shown.add(token)
-        if self.guarded.token and token != self.guarded.token:
+        if self.guarded.page:
+            self._send(200, "text/html", self.guarded.page)
+        elif self.guarded.token and token != self.guarded.token:
             self._answer(401, {"code": 16, "message": "Unauthenticated"})
         elif urlsplit(self.path).path == f"{API}healthz":
             self._answer(200, {"multi_user": self.guarded.multi_user, "pipeline_store": "database"})
@@ -71,9 +75,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self, status: int, body: Object) -> None:
-        text = json.dumps(body).encode()
+        self._send(status, "application/json", json.dumps(body).encode())
+
+    def _send(self, status: int, kind: str, text: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

@@ -55,6 +55,17 @@ def test_server_that_does_not_answer_is_named(watched: Project) -> None:
     assert "Traceback" not in printed
 
 
+def test_page_of_another_program_is_told_from_the_server(
+    watched: Project, server: GuardedServer, endpoint: str
+) -> None:
+    server.page = b"<h1>Welcome</h1>"
+
+    printed = watched.fail("unschedule", KFP_ENDPOINT=endpoint)
+
+    assert f"{endpoint} answers as another program would. Is KFP_ENDPOINT right?" in printed
+    assert "Traceback" not in printed
+
+
 def test_rows_that_only_this_machine_has_are_not_sent(watched: Project, endpoint: str) -> None:
     assert "a file of this machine" in watched.fail("submit", KFP_ENDPOINT=endpoint, DATA_URI="rows.csv")
 

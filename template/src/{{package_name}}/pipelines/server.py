@@ -49,7 +49,10 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
         PipelineError: the server refuses.
     """
     with ExitStack() as stack:
-        address = settings.kfp_endpoint.rstrip("/") or stack.enter_context(_forwarded(settings))
+        address = settings.kfp_endpoint.rstrip("/")
+        if not address:
+            with _refusals_alone():
+                address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
         server = f"Kubeflow Pipelines at {address}"
         try:
             yield _client(address, settings), address
@@ -83,19 +86,6 @@ def require_account(settings: Settings) -> None:
         )
 
 
-@contextmanager
-def _forwarded(settings: Settings) -> Iterator[str]:
-    """Give an address that leads to the cluster's own server while the body runs."""
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(Kubectl(settings).forwarded(PAGES, SERVER_NAMESPACE))
-        except ClusterError as error:
-            if REFUSAL.search(str(error)):
-                raise
-            raise UnavailableError(str(error)) from error
-        yield address
-
-
 def _client(address: str, settings: Settings) -> Client:
     token = settings.kfp_token.get_secret_value() if settings.kfp_token else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -112,7 +102,8 @@ def _client(address: str, settings: Settings) -> Client:
             f"not in {wanted!r}; set PIPELINES_NAMESPACE={SERVER_NAMESPACE}."
         )
     if namespace and not token and not settings.kfp_endpoint:
-        token = _editors_token(settings)
+        with _refusals_alone():
+            token = _editors_token(settings)
     with warnings.catch_warnings(action="ignore"):  # it says which servers it is for
         return Client(address, existing_token=token, **namespace)
 
@@ -124,6 +115,17 @@ def _editors_token(settings: Settings) -> str:
     """
     where = f"--namespace={settings.pipelines_namespace}"
     return Kubectl(settings)("create", "token", EDITOR, where, f"--audience={AUDIENCE}").strip()
+
+
+@contextmanager
+def _refusals_alone() -> Iterator[None]:
+    """Let the cluster's refusals pass; what else kubectl fails by may be over soon."""
+    try:
+        yield
+    except ClusterError as error:
+        if REFUSAL.search(str(error)):
+            raise
+        raise UnavailableError(str(error)) from error
 
 
 def _failure(server: str, status: int, said: str) -> PipelineError:
