@@ -25,7 +25,7 @@ lint: $(READY) ## Check style and types of the template's own code
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-format: $(READY) ## Mend style
+format: $(READY) ## Fix style
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
@@ -44,7 +44,7 @@ bench-fleet: $(READY) ## Measure the command for fleets alone
 bench-serving: $(READY) ## Measure the model server alone
 	.venv/bin/python benchmarks/run.py serving
 
-pictures: $(READY) ## Draw docs/pictures anew; needs prometheus
+pictures: $(READY) ## Draw docs/pictures again; needs prometheus
 	.venv/bin/python scripts/pictures.py
 
 lock: $(READY) ## Bring requirements.lock up to date

@@ -232,7 +232,7 @@ def copy(root: Path, env: dict[str, str], name: str, *answers: str, template: st
 
 
 def bake(root: Path, env: dict[str, str]) -> float:
-    """Generate the rendered project anew with Cookiecutter, and return the seconds it took."""
+    """Generate the rendered project again with Cookiecutter, and return the seconds it took."""
     name = next(unused)
     options = ("--no-input", "--config-file", "cookiecutter/config.yaml")
     seconds = run("cookiecutter", *options, "cookiecutter", f"folder={name}", folder=root, env=env)

@@ -26,7 +26,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 class DemoError(Exception):
-    """A step failed; the message says why and how to mend it."""
+    """A step failed; the message says why and how to fix it."""
 
 
 def main() -> int:

@@ -54,7 +54,7 @@ class Environment:
 
     @property
     def release(self) -> str:
-        """The file that says what is to serve."""
+        """The file that says which version should serve."""
         return self.release_file.read_text()
 
     @property

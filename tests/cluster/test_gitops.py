@@ -140,7 +140,7 @@ def test_input_that_is_no_version_comes_to_nothing(
 
 
 def test_workflow_without_an_mlflow_says_what_to_set(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="MLFLOW_TRACKING_URI: is to be a variable of the repository"):
+    with pytest.raises(AssertionError, match="MLFLOW_TRACKING_URI: must be a variable of the repository"):
         dispatched(project, tmp_path, "staging", address="")
 
 

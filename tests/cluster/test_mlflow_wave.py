@@ -231,7 +231,7 @@ def test_rollout_takes_the_champion_from_the_platform(project: Project) -> None:
     printed = project.make("deploy DRY_RUN=1")
     assert f"The models are those of the MLflow on {project.settings['CONTEXT']}" in printed
     assert "has no image" in printed
-    assert "is to serve version 1" in printed
+    assert "will serve version 1" in printed
 
 
 def test_commands_for_models_keep_to_this_machine(project: Project) -> None:

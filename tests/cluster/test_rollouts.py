@@ -69,13 +69,13 @@ def test_pods_run_in_a_restricted_namespace(environment: Environment) -> None:
 
 def test_status_names_version_and_pods(environment: Environment) -> None:
     printed = environment.project.make("status")
-    assert "local is to serve version 1." in printed
+    assert "local should serve version 1." in printed
     assert re.match(r"stable 1 \d of \d ", " ".join(printed.splitlines()[-1].split()))
 
 
 def test_status_without_a_cluster_still_says_what_is_to_serve(environment: Environment) -> None:
     printed = environment.project.fail("status", CONTEXT="kind-elsewhere")
-    assert "local is to serve version 1.\nError: The kubeconfig has no context 'kind-elsewhere'" in printed
+    assert "local should serve version 1.\nError: The kubeconfig has no context 'kind-elsewhere'" in printed
 
 
 def test_page_shows_what_the_commands_print(environment: Environment) -> None:

@@ -36,7 +36,7 @@ def test_questions_are_up_to_date(tmp_path: Path) -> None:
     run(sys.executable, "scripts/cookiecutter_json.py", str(tmp_path / "cookiecutter.json"), cwd=ROOT)
 
     current = (tmp_path / "cookiecutter.json").read_text()
-    assert (ROOT / "cookiecutter.json").read_text() == current, "`make questions` writes it anew"
+    assert (ROOT / "cookiecutter.json").read_text() == current, "`make questions` rewrites it"
 
 
 # Braces are Jinja's, and Copier refuses them.

@@ -49,7 +49,7 @@ class Stack:
 
     @property
     def within(self) -> tuple[str, ...]:
-        """Return what a command begins with that is to run in its network."""
+        """Return what a command that runs in its network begins with."""
         return (str(self.folder / "in"),)
 
     @property

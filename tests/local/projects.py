@@ -68,7 +68,7 @@ class Project:
 
     @contextmanager
     def started(self, *command: str, **settings: str) -> Iterator["subprocess.Popen[str]"]:
-        """Start a command that ends with the body at the latest, and give its process, whose output is to be read."""
+        """Start a command that ends with the body at the latest, and give its process, whose output must be read."""
         with subprocess.Popen(
             [*self.within, *command],
             cwd=self.folder,

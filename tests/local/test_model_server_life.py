@@ -203,7 +203,7 @@ class Client:
     answers: list[Answer] = field(default_factory=list)
 
     def ask_until(self, away: threading.Event) -> None:
-        """Ask until the event; a connection that the server closes with its answer is opened anew."""
+        """Ask until the event; a connection that the server closes with its answer is opened again."""
         connection = self.server.connect()
         while not away.is_set():
             self.sent += 1

@@ -96,7 +96,7 @@ def api_server() -> str:
 def test_machine_in_good_health_may_make_its_cluster(machine: Machine) -> None:
     done = machine.doctor()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "mend" not in done.stdout
+    assert "fix" not in done.stdout
     assert "warning  cluster: none\n         `make cluster` makes it" in done.stdout
 
 
@@ -110,28 +110,28 @@ def test_machine_in_good_health_may_make_its_cluster(machine: Machine) -> None:
     ],
     ids=["cgroups", "cpus", "memory", "disk"],
 )
-def test_too_little_of_the_machine_is_to_be_mended(machine: Machine, change: dict[str, Any], row: str) -> None:
+def test_too_little_of_the_machine_is_to_be_fixed(machine: Machine, change: dict[str, Any], row: str) -> None:
     machine.has_docker(**change)
-    assert mended(machine.doctor()) == [row]
+    assert to_fix(machine.doctor()) == [row]
 
 
-def test_silent_docker_is_to_be_mended(machine: Machine) -> None:
+def test_silent_docker_is_to_be_fixed(machine: Machine) -> None:
     machine.has("docker", SILENT_DOCKER)
-    assert mended(machine.doctor()) == ["docker: no answer"]
+    assert to_fix(machine.doctor()) == ["docker: no answer"]
 
 
 @pytest.mark.parametrize(
     ("program", "row"),
     [("docker", "docker: no answer"), ("kind", "kind: missing"), ("kubectl", "kubectl: missing")],
 )
-def test_missing_program_is_to_be_mended(machine: Machine, program: str, row: str) -> None:
+def test_missing_program_is_to_be_fixed(machine: Machine, program: str, row: str) -> None:
     (machine.home / program).unlink()
-    assert mended(machine.doctor()) == [row]
+    assert to_fix(machine.doctor()) == [row]
 
 
-def test_kubectl_of_long_ago_is_to_be_mended(machine: Machine) -> None:
+def test_kubectl_of_long_ago_is_to_be_fixed(machine: Machine) -> None:
     machine.has("kubectl", "echo 'Client Version: v1.30.0'")
-    assert mended(machine.doctor()) == ["kubectl: 1.30.0"]
+    assert to_fix(machine.doctor()) == ["kubectl: 1.30.0"]
 
 
 def test_another_kind_is_a_warning(machine: Machine) -> None:
@@ -141,21 +141,21 @@ def test_another_kind_is_a_warning(machine: Machine) -> None:
     assert "warning  kind: 0.31.0" in done.stdout
 
 
-def test_cluster_that_does_not_answer_is_to_be_mended(machine: Machine) -> None:
+def test_cluster_that_does_not_answer_is_to_be_fixed(machine: Machine) -> None:
     machine.has_kubeconfig("kind-wine-cultivars", f"https://127.0.0.1:{free_port()}")
     done = machine.doctor()
-    assert mended(done) == ["cluster: no answer"]
+    assert to_fix(done) == ["cluster: no answer"]
     assert "The cluster does not answer; is it running?" in done.stdout
 
 
-def test_missing_context_of_another_cluster_is_to_be_mended(machine: Machine) -> None:
+def test_missing_context_of_another_cluster_is_to_be_fixed(machine: Machine) -> None:
     machine.has_kubeconfig("kind-wine-cultivars", "https://127.0.0.1:1")
     done = machine.doctor(CONTEXT="elsewhere")
-    assert mended(done) == ["cluster: no answer"]
+    assert to_fix(done) == ["cluster: no answer"]
     assert "no context 'elsewhere', only kind-wine-cultivars" in done.stdout
 
 
-def test_credentials_that_have_run_out_are_to_be_mended(machine: Machine) -> None:
+def test_credentials_that_have_run_out_are_to_be_fixed(machine: Machine) -> None:
     require_cluster()
     account = ("serviceaccount", "doctor-of-yesterday")
     kubectl("create", *account)
@@ -165,7 +165,7 @@ def test_credentials_that_have_run_out_are_to_be_mended(machine: Machine) -> Non
 
     done = machine.doctor()
 
-    assert mended(done) == ["cluster: no answer"]
+    assert to_fix(done) == ["cluster: no answer"]
     assert "The cluster refuses your credentials; log in to it again." in done.stdout
 
 
@@ -188,7 +188,7 @@ def test_certificate_that_is_not_trusted_is_the_cause(machine: Machine) -> None:
 def test_another_cluster_asks_nothing_of_the_machine(machine: Machine) -> None:
     (machine.home / "docker").unlink()
     machine.has_kubeconfig("elsewhere", "https://127.0.0.1:1")
-    assert mended(machine.doctor(CONTEXT="elsewhere")) == ["cluster: no answer"]
+    assert to_fix(machine.doctor(CONTEXT="elsewhere")) == ["cluster: no answer"]
 
 
 DEFINITION = """
@@ -236,8 +236,8 @@ def test_existing_cluster_has_to_know_the_kinds_that_the_project_applies(standal
         kubectl("delete", "-f", "-", given=DEFINITION)
     assert f"ok       cluster: {context}" in said
     assert "ok       networking.k8s.io/v1: NetworkPolicy\n" in said
-    assert "mend     doctor.example.com/v1: Thing\n         install the operator that brings Gadget\n" in said
-    assert "mend     doctor.example.com/v2: missing\n         install the operator that brings Thing\n" in said
+    assert "fix      doctor.example.com/v1: Thing\n         install the operator that brings Gadget\n" in said
+    assert "fix      doctor.example.com/v2: missing\n         install the operator that brings Thing\n" in said
     for api_version in ["serving.kserve.io/v1beta1", "gateway.networking.k8s.io/v1", "monitoring.coreos.com/v1"]:
         assert f" {api_version}: " in said
 
@@ -262,9 +262,9 @@ def borrowed(standalone: Path, project: Path, command: str, **settings: str) -> 
     )
 
 
-def mended(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return the rows of what is to be mended, for which the command must have failed."""
-    rows = [line.removeprefix("mend").strip() for line in done.stdout.splitlines() if line.startswith("mend")]
+def to_fix(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the rows of what must be fixed, for which the command must have failed."""
+    rows = [line.removeprefix("fix").strip() for line in done.stdout.splitlines() if line.startswith("fix")]
     names = ", ".join(row.split(":")[0] for row in rows)
-    assert (done.returncode, done.stderr) == (1, f"Error: The platform cannot work so. Mend: {names}.\n")
+    assert (done.returncode, done.stderr) == (1, f"Error: The platform cannot work like this. Fix: {names}.\n")
     return rows

@@ -127,7 +127,7 @@ def test_actions_are_pinned_by_commit(on_github: Path) -> None:
 
 
 def test_actions_of_this_repository_have_the_versions_of_the_generated_ones(rendered: Rendered) -> None:
-    # Dependabot bumps ours; theirs are to follow.
+    # Dependabot bumps ours; theirs must follow.
     theirs = actions(rendered(**GITHUB[-1]))
     shared = {action.partition("@")[0] for action in theirs}
     assert {action for action in actions(ROOT) if action.partition("@")[0] in shared} == theirs

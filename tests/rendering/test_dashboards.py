@@ -104,7 +104,7 @@ def test_capacity_is_shown_where_there_is_a_cluster(serving: str, rendered: Rend
 
 
 def shared(dashboard: Path) -> str:
-    """Return what is to be the same in all of them."""
+    """Return what must be the same in all of them."""
     content = json.loads(dashboard.read_text())
     fields = ("tags", "links", "graphTooltip", "schemaVersion")
     return json.dumps([content[name] for name in fields] + [content["templating"]["list"][0]])

@@ -1,6 +1,6 @@
 """What each preset writes, to the file, and how much of it there may be.
 
-`UPDATE_FILE_LISTS=1 .venv/bin/pytest tests/rendering/test_file_lists.py` writes the lists anew; read their diff.
+`UPDATE_FILE_LISTS=1 .venv/bin/pytest tests/rendering/test_file_lists.py` rewrites the lists; read their diff.
 """
 
 import os

@@ -71,7 +71,7 @@ def converted(values: pd.Series, kind: Kind, nullable: bool) -> tuple[pd.Series,
 
     Args:
         values: a column as `arrow.typed` gives it.
-        kind: what it is to be.
+        kind: what it should be.
         nullable: whether the column may have missing values, here or in other rows.
     """
     missing, found = values.isna(), kind_of(values.dtype)

@@ -141,7 +141,7 @@ def _reference(settings: Settings, version: str) -> pd.DataFrame:
         return read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=REFERENCE))
     except (MlflowException, OSError) as error:
         raise MonitoringError(
-            f"Version {version} of {settings.model_name!r} has no {REFERENCE} to compare with: {error}. Train it anew."
+            f"Version {version} of {settings.model_name!r} has no {REFERENCE} to compare with: {error}. Train it again."
         ) from error
 
 

@@ -46,7 +46,7 @@ class Observer:
             for name, share in zip(distribution.bins, distribution.shares, strict=True):
                 TRAINING.labels(*labels, name).set(share)
         if not self._counters:
-            logger.warning("The model was recorded without distributions, so its drift is not measured; train it anew")
+            logger.warning("The model was recorded without distributions, so its drift is not measured; train it again")
         self._thread = ThreadPoolExecutor(1, "observe")
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work())

@@ -21,7 +21,7 @@ from .crontab import require_date, with_seconds
 from .server import ACCOUNT, connected, require_account
 
 AS_IT_IS = "as it is then"
-"""The version of data that each run is to read for itself."""
+"""The version of data that each run reads for itself."""
 MOST = 100
 """More than there can be of one name."""
 KEEP_RUNS = "ORPHAN"

@@ -69,7 +69,7 @@ def status(kubectl: Kubectl, parts: list[Part]) -> Table:
 
 
 def _link(kubectl: Kubectl, part: Part) -> Generator[None]:
-    """Open a part, and anew once that has ended, each time that the next item is asked for."""
+    """Open a part, and open it again once that has ended, each time that the next item is asked for."""
     while True:
         kubectl("rollout", "status", part.workload, f"--namespace={part.namespace}", f"--timeout={READY_SECONDS}s")
         with kubectl.forwarded(part.service, part.namespace, part.local_port):

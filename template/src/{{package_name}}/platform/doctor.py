@@ -1,4 +1,4 @@
-"""Tells whether the platform can work here, and how to mend what keeps it from that."""
+"""Tells whether the platform can work here, and how to fix what prevents it."""
 
 import json
 import re
@@ -19,30 +19,30 @@ class Finding(NamedTuple):
     name: str
     found: str
     advice: str = ""
-    """How to mend it; nothing where all is well."""
+    """How to fix it; nothing where all is well."""
     fatal: bool = True
-    """Whether the platform cannot work so. Otherwise the advice is a warning."""
+    """Whether the platform cannot work like this. Otherwise the advice is a warning."""
 
 
 Check = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(checks: Iterable[Check], settings: Settings) -> None:
-    """Print what the checks find, a line for each, and below it how to mend it.
+    """Print what the checks find, a line for each, and below it how to fix it.
 
     Raises:
         ClusterError: something keeps the platform from working.
     """
     fatal = []
     for finding in (finding for check in checks for finding in check(settings)):
-        verdict = ("mend" if finding.fatal else "warning") if finding.advice else "ok"
+        verdict = ("fix" if finding.fatal else "warning") if finding.advice else "ok"
         typer.echo(f"{verdict:9}{finding.name}: {finding.found}")
         if finding.advice:
             typer.echo(indent(finding.advice, " " * 9))
-        if verdict == "mend":
+        if verdict == "fix":
             fatal.append(finding.name)
     if fatal:
-        raise ClusterError(f"The platform cannot work so. Mend: {', '.join(fatal)}.")
+        raise ClusterError(f"The platform cannot work like this. Fix: {', '.join(fatal)}.")
 
 
 def cluster(settings: Settings) -> Iterator[Finding]:

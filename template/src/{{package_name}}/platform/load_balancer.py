@@ -11,7 +11,7 @@ from .waves import Manifest, Wave
 FOLDER = "load-balancer"
 """Beside the platform's."""
 COUNT = 50
-"""How many addresses there are to give away."""
+"""How many addresses it can give away."""
 POOL = """\
 apiVersion: metallb.io/v1beta1
 kind: IPAddressPool

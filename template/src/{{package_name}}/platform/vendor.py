@@ -14,7 +14,7 @@ PLATFORM = VENDORED / FOLDER.relative_to(DEPLOY)
 IMAGES = VENDORED / "images.txt"
 MANIFESTS = "manifests.yaml"
 KUSTOMIZATION = f"""\
-# `make vendor` writes this folder anew.
+# `make vendor` rewrites this folder.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:

@@ -66,7 +66,7 @@ class Cluster:
         return any(self.get(f"{found['kind'].lower()}/{found['metadata']['name']}") for found in wanted)
 
     def trouble(self, name: str, container: Object) -> str:
-        """Return why a pod of the project that is to run `container` cannot start, or nothing."""
+        """Return why a pod of the project that should run `container` cannot start, or nothing."""
         for pod in self.list("pod", f"app.kubernetes.io/name={name}"):
             of_now = any(same_container(found, container) for found in pod["spec"]["containers"])
             if of_now and (reason := stuck(pod)):
