@@ -81,9 +81,14 @@ def die_after(effects):
 CHANGES = {"INSERT", "UPDATE", "DELETE"}
 
 
+def use(store):
+    os.environ["LOCAL_DIR"] = store
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow notes there what it was pointed at last
+
+
 def started(store, work, effects=0):
     def body():
-        os.environ["LOCAL_DIR"] = store
+        use(store)
         if effects:
             die_after(effects)
         try:
@@ -102,8 +107,15 @@ def tried(store, work, effects=0):
     return process.exitcode
 
 
+def until_done(store, work):
+    deaths = 0
+    while (code := tried(store, work, deaths + 1)) == DIED:
+        deaths += 1
+    return {"code": code, "deaths": deaths}
+
+
 def state(store):
-    os.environ["LOCAL_DIR"] = store
+    use(store)
     connect(load_settings())
     client = MlflowClient()
     experiments = [found.experiment_id for found in client.search_experiments()]
@@ -125,7 +137,7 @@ def state(store):
 
 
 def champion(store):
-    os.environ["LOCAL_DIR"] = store
+    use(store)
     return Registry(load_settings()).champion()
 """
 
@@ -134,10 +146,8 @@ judged("1")
 for store in ("quiet", "troubled"):
     tried(store, lambda: connect(load_settings()))
 tried("quiet", lambda: register("1"))
-deaths = 0
-while (code := tried("troubled", lambda: register("1"), deaths + 1)) == DIED:
-    deaths += 1
-print(json.dumps({"code": code, "deaths": deaths, "quiet": state("quiet"), "troubled": state("troubled")}))
+ended = until_done("troubled", lambda: register("1"))
+print(json.dumps(ended | {store: state(store) for store in ("quiet", "troubled")}))
 """
 
 PROMOTE = """
@@ -171,7 +181,7 @@ def two_runs(first, second):
     components.promote.python_func(versions[first], True)  # its second try
 
 
-os.environ["LOCAL_DIR"] = "store"
+use("store")
 settings = load_settings()
 with contextlib.redirect_stdout(io.StringIO()):
     two_runs("1", "2")
@@ -204,6 +214,50 @@ first.join()
 print(json.dumps([first.exitcode, second, [found[0] for found in state("store")["versions"]]]))
 """
 
+REPORT = """
+from datetime import UTC, datetime
+
+import msgspec
+
+from wine_cultivars.monitoring import drift  # once, for all the forks
+
+
+def report():
+    components.report_drift.python_func(1, "drift", "1", *files("report", "metrics"))
+
+
+def reports(store):
+    use(store)
+    connect(load_settings())
+    client = MlflowClient()
+    (watched,) = (found.experiment_id for found in client.search_experiments() if "monitoring" in found.name)
+    return [
+        {
+            "outcome": [run.info.status, run.data.metrics, run.data.tags["model_version"]],
+            "history": [len(client.get_metric_history(run.info.run_id, name)) for name in run.data.metrics],
+            "files": sorted(file.path for file in client.list_artifacts(run.info.run_id)),
+        }
+        for run in client.search_runs([watched])
+    ]
+
+
+judged("1")
+now = datetime.now(UTC)
+captured = Path(f"captured/{now:%Y-%m-%d}")
+captured.mkdir(parents=True)
+lines = [
+    {"time": now, "request_id": str(place), "row": 0, "version": "1", "inputs": inputs, "prediction": 1}
+    for place, inputs in enumerate(rows.drop(columns="cultivar").to_dict("records"))
+]
+(captured / "rows.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(lines))
+os.environ["CAPTURE_URI"] = str(Path("captured").absolute())
+for store in ("quiet", "troubled"):
+    tried(store, lambda: register("1"))
+tried("quiet", report)
+ended = until_done("troubled", report)
+print(json.dumps(ended | {store: reports(store) for store in ("quiet", "troubled")}))
+"""
+
 AT_ONCE = """
 for run_id in "123":
     judged(run_id)
@@ -217,11 +271,12 @@ print(json.dumps([[process.exitcode for process in processes], [found[0] for fou
 @pytest.fixture
 def told(trained: Project, tmp_path: Path) -> Any:
     """Return a function that has a script of steps run in an empty folder, and returns what it tells."""
+    return lambda script: tell(trained, tmp_path, script)
 
-    def tell(script: str) -> Any:
-        return json.loads(python(trained, f"import os\nos.chdir({str(tmp_path)!r})\n{STEPS}\n{script}"))
 
-    return tell
+def tell(project: Project, folder: Path, script: str) -> Any:
+    """Run a script of a project's steps in an empty folder, and return what it tells."""
+    return json.loads(python(project, f"import os\nos.chdir({str(folder)!r})\n{STEPS}\n{script}"))
 
 
 def test_registration_that_died_again_and_again_ends_as_if_nothing_had_happened(told: Any) -> None:
@@ -230,6 +285,15 @@ def test_registration_that_died_again_and_again_ends_as_if_nothing_had_happened(
     assert (found["code"], found["deaths"] > 5) == (0, True)
     assert found["troubled"] == found["quiet"]
     assert [version[:2] for version in found["quiet"]["versions"]] == [[1, "better"]]
+
+
+@pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
+def test_report_that_died_again_and_again_is_one_report(watched: Project, tmp_path: Path) -> None:
+    found = tell(watched, tmp_path, REPORT)
+
+    assert (found["code"], found["deaths"] > 4) == (0, True)
+    assert found["troubled"] == found["quiet"]
+    assert set(found["quiet"][0]["history"]) == {1}
 
 
 def test_promotion_and_demotion_that_died_halfway_leave_a_champion_with_its_history(told: Any) -> None:

@@ -129,8 +129,9 @@ def _compare(settings: Settings, version: str, current: pd.DataFrame, run_name: 
         }
         mlflow.log_artifacts(folder)
         named = {f"psi_of_{re.sub(FORBIDDEN, '_', column)}": value for column, value in psi.items()}
-        mlflow.log_metrics(named | {"rows": len(current)})
-    return Drift(version, len(current), psi, record)
+        # At the same time in each try, so that it counts once.
+        mlflow.log_metrics(named | {"rows": len(current)}, timestamp=record.start_time)
+    return Drift(version, len(current), psi, record.run_id)
 
 
 def _reference(settings: Settings, version: str) -> pd.DataFrame:

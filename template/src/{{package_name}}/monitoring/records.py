@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mlflow.entities import RunInfo
+
 from ..runs import start_run
 from ..settings import Settings
 
 
 @contextmanager
-def experiment(settings: Settings, name: str, run_id: str = "") -> Iterator[str]:
-    """Record what the block logs as a run called `name`, and give the run's id in MLflow.
+def experiment(settings: Settings, name: str, run_id: str = "") -> Iterator[RunInfo]:
+    """Record what the block logs as a run called `name`, and give what MLflow knows it by.
 
     Args:
         settings: where MLflow is.
@@ -18,4 +20,4 @@ def experiment(settings: Settings, name: str, run_id: str = "") -> Iterator[str]
     """
     watched = settings.model_copy(update={"mlflow_experiment_name": f"{settings.mlflow_experiment_name}-monitoring"})
     with start_run(watched, name, run_id) as run:
-        yield run.info.run_id
+        yield run.info
