@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.types import DataType
@@ -48,21 +49,22 @@ class ServedModel:
         return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
-def resolve(settings: Settings) -> str:
-    """Return the address of the model to serve. An alias becomes a version here, once, and stays that version.
+def resolve(settings: Settings) -> tuple[str, str]:
+    """Return the address of the model to serve, and the digest that its files must have, where one is known.
+
+    An alias becomes a version here, once, and stays that version.
 
     Raises:
         ServingError: no such model.
     """
     mlflow.set_tracking_uri(settings.tracking_uri)
-    registered = REGISTERED.fullmatch(settings.served_model_uri)
-    if not registered or registered["version"]:
-        return settings.served_model_uri
-    try:
-        version = MlflowClient().get_model_version_by_alias(registered["name"], registered["alias"]).version
-    except MlflowException as error:
-        raise _unloadable(settings, error) from error
-    return f"models:/{registered['name']}/{version}"
+    uri, digest = settings.served_model_uri, settings.model_digest
+    registered = REGISTERED.fullmatch(uri)
+    if registered and not (registered["version"] and digest):
+        found = _version_of(settings, registered)
+        uri = f"models:/{registered['name']}/{found.version}"
+        digest = digest or str(found.tags.get(DIGEST, ""))
+    return uri, digest
 
 
 def load(settings: Settings) -> ServedModel:
@@ -72,8 +74,10 @@ def load(settings: Settings) -> ServedModel:
         ModelError: it cannot be loaded, or its files are not those that were registered.
         ServingError: there is no such version, or it has no signature.
     """
-    uri = resolve(settings)
-    model = model_files.load(uri, settings.model_digest or _recorded_digest(settings, uri))
+    uri, digest = resolve(settings)
+    if not digest:
+        logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
+    model = model_files.load(uri, digest)
     signature = model.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
@@ -87,18 +91,14 @@ def load(settings: Settings) -> ServedModel:
     return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.pipeline.predict(rows)))
 
 
-def _recorded_digest(settings: Settings, uri: str) -> str:
-    """Return the digest that the registry has of a version, or nothing where there is none to compare with."""
-    found = ""
-    if registered := REGISTERED.fullmatch(uri):
-        try:
-            tags = MlflowClient().get_model_version(registered["name"], registered["version"]).tags
-        except MlflowException as error:
-            raise _unloadable(settings, error) from error
-        found = str(tags.get(DIGEST, ""))
-    if not found:
-        logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
-    return found
+def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
+    """Return what the registry has of a version that is named by its number or an alias."""
+    try:
+        if number := registered["version"]:
+            return MlflowClient().get_model_version(registered["name"], number)
+        return MlflowClient().get_model_version_by_alias(registered["name"], registered["alias"])
+    except MlflowException as error:
+        raise _unloadable(settings, error) from error
 
 
 def _matrix_predictor(model: LoadedModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:

@@ -23,7 +23,8 @@ def serve(settings: Settings) -> None:
     Raises:
         ServingError: no such model.
     """
-    os.environ["MODEL_URI"] = resolve(settings)  # every process serves the version that an alias means now
+    # Every process serves the version that an alias means now.
+    os.environ["MODEL_URI"], os.environ["MODEL_DIGEST"] = resolve(settings)
     with tempfile.TemporaryDirectory() as metrics:
         if settings.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where the processes add their counts up
