@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from croniter import CroniterBadDateError, CroniterError, croniter
 from kfp import Client
 from kfp.compiler import Compiler
 from kfp.dsl.base_component import BaseComponent
 
-from ..errors import ClusterError
+from ..errors import ClusterError, PipelineError
 from ..kubectl import Kubectl
 from ..settings import PROJECT, Settings
-from .crontab import require_date, with_seconds
 from .server import ACCOUNT, connected, require_account
 
 AS_IT_IS = "as it is then"
@@ -28,6 +28,8 @@ KEEP_RUNS = "ORPHAN"
 """Has the runs of a schedule outlive it. Without this, Kubernetes deletes the one in progress as the schedule's own."""
 SECONDS_TO_PLAN = 15
 """In which the server's controller has seen a new schedule."""
+MOST_YEARS = 5
+"""How far ahead the server looks for the next time."""
 
 
 def schedule(pipeline: BaseComponent, arguments: dict[str, Any], cron: str, settings: Settings) -> datetime | None:
@@ -46,8 +48,7 @@ def schedule(pipeline: BaseComponent, arguments: dict[str, Any], cron: str, sett
         ClusterError: the cluster cannot be reached, or lacks the account of the steps.
         PipelineError: the times make no sense, or never come; the schedule of before stays.
     """
-    times = with_seconds(cron)
-    require_date(times)
+    times = times_of(cron)
     require_account(settings)
     with connected(settings) as (client, _), tempfile.TemporaryDirectory() as folder:
         package = str(Path(folder) / "pipeline.yaml")
@@ -78,6 +79,35 @@ def unschedule(pipeline: BaseComponent, settings: Settings) -> bool:
         found = _scheduled(client, _experiment(client), pipeline.name)
         _delete(client, found)
     return bool(found)
+
+
+def times_of(cron: str) -> str:
+    """Return the six fields that the server takes: it would take the first of five for the second, and run each hour.
+
+    Where times never come, such as 31 February, the server's controller would look for the next one for ever. Whatever
+    else is wrong with a field, the server says.
+
+    Raises:
+        PipelineError: there are more fields, or fewer, or one is empty, or they meet on no date.
+    """
+    if cron.startswith("@"):
+        return cron
+    fields = cron.split()
+    if len(fields) not in (5, 6) or not all(field.strip(",") for field in fields):
+        raise PipelineError(
+            f"CRON={cron!r} is no schedule; give the five fields of a crontab (minute, hour, day, month, weekday), "
+            "or six with the second before them."
+        )
+    times = " ".join(["0", *fields][-6:])
+    try:
+        croniter(times, second_at_beginning=True, max_years_between_matches=MOST_YEARS).get_next()
+    except CroniterBadDateError as error:
+        raise PipelineError(
+            f"CRON={cron!r} names no date of the next {MOST_YEARS} years; give a day that its month has."
+        ) from error
+    except CroniterError:
+        pass
+    return times
 
 
 def _uncached(pipeline: BaseComponent) -> BaseComponent:
