@@ -105,12 +105,12 @@ def test_each_commit_of_main_gets_its_result_and_a_merge_queue_too(on_github: Pa
 
 
 def test_each_commit_of_main_gets_its_result_on_gitlab(on_gitlab: Path) -> None:
-    rules = yaml.safe_load((on_gitlab / ".gitlab-ci.yml").read_text())["check"]["rules"]
-    kept = {rule["if"]: not rule["interruptible"] for rule in rules}
-    assert kept == {
-        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH": True,
-        '$CI_PIPELINE_SOURCE == "merge_request_event"': False,
-    }
+    jobs = yaml.safe_load((on_gitlab / ".gitlab-ci.yml").read_text())
+    for name in ("check", "images", "manifests"):
+        assert {rule["if"]: not rule["interruptible"] for rule in jobs[name]["rules"]} == {
+            "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH": True,
+            '$CI_PIPELINE_SOURCE == "merge_request_event"': False,
+        }
 
 
 @pytest.mark.parametrize(("ci", "key"), [("github", "env"), ("gitlab", "variables")])
@@ -165,7 +165,7 @@ def test_both_services_call_the_same_targets(rendered: Rendered) -> None:
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-@pytest.mark.parametrize("target", ["lint", "types", "test", "compile"])
+@pytest.mark.parametrize("target", ["lint", "types", "test", "compile", "image", "manifests"])
 def test_ci_calls_the_target(ci: str, target: str, rendered: Rendered) -> None:
     written = [text for path, text in texts(rendered(ci=ci)).items() if path.startswith((".github/", ".gitlab-ci"))]
     assert target in called("\n".join(written))

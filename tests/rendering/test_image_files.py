@@ -32,6 +32,13 @@ def test_image_and_ci_install_the_same_uv(project: Path) -> None:
     assert versions[0] == versions[1] != []
 
 
+def test_manifests_are_checked_for_the_kubernetes_of_kubectl(rendered: Rendered) -> None:
+    project = rendered(preset="full")
+    (checked,) = re.findall(r"(?m)^kubernetes=(\S+)", (project / "scripts/manifests").read_text())
+    assert f"/kubectl:v{checked} " in (project / "Dockerfile").read_text()
+    assert f'kubectl = "{checked}"' in (project / "mise.toml").read_text()
+
+
 def test_image_of_the_steps_has_the_kubectl_of_the_tools(rendered: Rendered) -> None:
     project = rendered(preset="standard")
     pinned = re.findall(r'kubectl = "([\d.]+)"', (project / "mise.toml").read_text())
