@@ -55,7 +55,7 @@ def evaluate(run_id):
 def register(run_id):
     model, training, held_out, verdict, tracked = files("model", "training", "held_out", f"verdict-{run_id}", "tracked")
     return components.register.python_func(
-        model, training, held_out, verdict, "cultivar", 7, {"data_uri": "sample"}, "training", run_id, tracked
+        model, training, held_out, verdict, [], "cultivar", 7, {"data_uri": "sample"}, "training", run_id, tracked
     )
 
 

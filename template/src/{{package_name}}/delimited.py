@@ -22,16 +22,22 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
         texts: the columns that hold texts, even where all that they hold in this file is numbers.
 
     Raises:
-        DataError: the file is not in UTF-8, or its values are not separated by commas.
+        DataError: the file is not in UTF-8, its values are not separated by commas, or its header does not give each
+            column a name of its own.
     """
     content = source.read()
     try:
+        repeated = _repeated_name(content)
         rows = _parse(content, dtype=dict.fromkeys(texts, "string[pyarrow]"))
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DataError(f"it is not in UTF-8 (byte {byte:#x}); convert it, with iconv for example") from None
     if rows.shape[1] == 1 and (separator := OTHER_SEPARATORS.search(str(rows.columns[0]))):
         raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
+    if repeated:
+        raise DataError(f"its header names {repeated!r} twice; rename one of these columns")
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes the values of the first columns for an index
+        raise DataError("its rows have more values than its header has names; name each column")
     whole = {name for name, dtype in rows.dtypes.items() if str(dtype).startswith(("int", "uint", "null"))}
     if whole:
         written = _parse(content, dtype=str, usecols=lambda name: name in whole)
@@ -39,6 +45,13 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
             if _is_no_integer(written[name], rows[name]):
                 rows[name] = written[name]
     return rows
+
+
+def _repeated_name(content: bytes) -> str | None:
+    """Return a name that the header has twice, which pandas would change without a word, or None."""
+    header = pd.read_csv(BytesIO(content), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    named = header[header != ""]
+    return next(iter(named[named.duplicated()]), None)
 
 
 def _is_no_integer(written: pd.Series, parsed: pd.Series) -> bool:

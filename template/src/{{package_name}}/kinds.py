@@ -9,6 +9,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dt
 MOST_EXACT = 2**53
 """Up to here, a float64 holds every whole number."""
 ROWS_SHOWN = 5
+CHARACTERS_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def dates_of(values: Any, errors: str = "raise") -> Any:
 
 def shown(values: pd.Series) -> str:
     """Return the first of some values with their rows, counted from 0, and how many more there are."""
-    found = [f"row {row} has {value!r}" for row, value in values.head(ROWS_SHOWN).astype(object).items()]
+    first = values.head(ROWS_SHOWN).astype(object).items()
+    found = [f"row {row} has {value!r:.{CHARACTERS_SHOWN}}" for row, value in first]
     more = f" and {len(values) - ROWS_SHOWN} more" if len(values) > ROWS_SHOWN else ""
     return ", ".join(found) + more

@@ -19,8 +19,14 @@ NOTE = """\
 """
 
 
-def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> None:
+def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: str = "") -> None:
     """Write a schema that `frame` meets: the kinds of the columns, the target's labels, and what is usual.
+
+    Args:
+        frame: rows as `data.load` gives them.
+        target: the column to predict.
+        schema_path: where to write.
+        split_by: the column of SPLIT_KEY or SPLIT_TIME. New rows bring new values there, so none is usual.
 
     Raises:
         DataError: the target is missing or is no class, or the rows cannot train a classifier.
@@ -37,19 +43,22 @@ def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> None:
     if kind == DATE:
         raise DataError(f"Column {target!r} holds dates, which are no classes; make them text, or set DATA_TARGET.")
     columns = {str(name): _column(values) for name, values in frame.drop(columns=target).items()}
+    if split_by in columns:
+        columns[split_by].checks = []
     columns[target] = pa.Column(kind.dtype, pa.Check.isin(labels))
     text = pandas_io.to_yaml(pa.DataFrameSchema(columns, strict=True))
     check(frame, target, pandas_io.from_yaml(text), schema_path.name)  # type: ignore[no-untyped-call]
     schema_path.write_text(NOTE + text, encoding="utf-8")
 
 
-def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> list[str]:
+def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: str = "") -> list[str]:
     """Return a sentence on each thing that is unusual in valid rows, and on each column that can hardly help a model.
 
     Args:
         frame: rows that `validate` has passed.
         target: the column to predict.
         schema_path: the schema by which they are valid.
+        split_by: the column of SPLIT_KEY or SPLIT_TIME, which no model learns from.
     """
     unusual = []
     for name, column in read_schema(schema_path).columns.items():
@@ -57,8 +66,8 @@ def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> lis
             found = rule(frame[name].reset_index(drop=True).dropna()).failure_cases
             if found is not None and len(found):
                 unusual.append(f"Column {name!r} leaves {rule.error} in {len(found):,} rows: {shown(found)}.")
-    features = frame.drop(columns=target)
-    return unusual + [remark for name in features if (remark := _of_an_id(features[name]))]
+    features = frame.columns.drop([target, split_by], errors="ignore")
+    return unusual + [remark for name in features if (remark := _of_an_id(frame[name]))]
 
 
 def _column(values: pd.Series) -> pa.Column:
