@@ -13,6 +13,7 @@ from tests.running import run
 
 HYPOTHESIS = "hypothesis==6.170.15"
 WALK = Path(__file__).parent / "walk_kinds.py"
+PENGUINS = Path(__file__).parent / "tables/penguins-raw.csv"
 SAMPLE = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
 """The first row of the wine data, of cultivar 0."""
 
@@ -49,6 +50,7 @@ COMBINATIONS = {
 PARAMETERS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in COMBINATIONS]
 of_the_default = pytest.mark.parametrize("project", PARAMETERS[:1], indirect=True)
 """For what the framework has no part in."""
+of_the_others = pytest.mark.parametrize("project", PARAMETERS[1:], indirect=True)
 of_xgboost = pytest.mark.parametrize("project", PARAMETERS[1:2], indirect=True)
 """For what takes a model that knows its rows by heart."""
 
@@ -68,8 +70,22 @@ def first_run(project: Project) -> str:
     return project.make("run")
 
 
+@of_the_default
 def test_own_checks_pass(project: Project) -> None:
     project.make("check compile")
+
+
+@of_the_others
+def test_own_checks_pass_with_data_of_ones_own(project: Project) -> None:
+    dotenv, schema = project.folder / ".env", next(project.folder.glob("src/*/schema.yaml"))
+    original = schema.read_text()
+    dotenv.write_text(f'DATA_URI="{PENGUINS}"\nDATA_TARGET=Species\nSPLIT_KEY="Individual ID"\n')
+
+    try:
+        project.make("schema check compile")
+    finally:
+        schema.write_text(original)
+        dotenv.unlink()
 
 
 def test_first_model_becomes_the_champion(first_run: str) -> None:
