@@ -19,7 +19,8 @@ MACHINE = dict(os.environ)
 """The environment as it comes, for a command that the machine's user names."""
 TOLD = (
     *("CI", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*"),
-    *("CLUSTER_TAKEN", "KFP_ENDPOINT", "KUBECONFIG", "LOAD_IMAGE", "OPERATORS", "OPERATORS_BUILD", "UPDATE_FILE_LISTS"),
+    *("CLUSTER_TAKEN", "KFP_ENDPOINT", "KUBECONFIG", "LOAD_IMAGE", "OPERATORS", "OPERATORS_BUILD"),
+    *("PIPELINES_NAMESPACE", "UPDATE_FILE_LISTS"),
 )
 """What is said to the tests alone, and to no project: where clusters are, and Git's way to remote bases."""
 PROGRAMS = ("ASDF_*", "JAVA_HOME", "LOGNAME", "MISE_*", "PATH", "PYENV_*", "TMPDIR", "USER")

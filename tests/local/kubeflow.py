@@ -4,25 +4,34 @@ import json
 import os
 import re
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster, tried
 from tests.needs import give_up
 from tests.running import run
 
 ENDPOINT = "http://127.0.0.1:8888"
-API = f"{ENDPOINT}/apis/v2beta1"
+CURL = ("curl", "--silent", "--show-error", "--fail")
 MLFLOW = "http://127.0.0.1:5000"
+TABLE = "http://127.0.0.1:9009/rows.csv"
 NAMESPACE = "kubeflow"
+ACCOUNT = "wine-cultivars-pipelines"
 NEEDED = ("OPERATORS", "OPERATORS_BUILD")
 """The folder of the scripts that start them, and that of what these have built."""
+SECONDS_FOR_A_POD = 180
 TIMES = {"DEFAULT_REQUEUE_TIME": "1s"}
 """How long Argo waits after each change of a run: by default 10 s, which is most of a short run's time."""
 PATIENCE = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "12"}
 """How long the object store, which is started just before, is waited for when its bucket is made."""
+LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Keeps MLflow from starting processes for jobs, which nothing here gives it."""
 MOVABLE = {"UV_VENV_RELOCATABLE": "1"}
 """What is installed for one run serves the next, in another folder."""
 DELETION = """
@@ -41,22 +50,13 @@ IMAGE_OF_STEPS = "--group pipeline --compile-bytecode"
 
 
 @dataclass(frozen=True)
-class Stack:
-    """What runs."""
+class Kubeflow:
+    """A Kubeflow Pipelines, and how it is reached."""
 
-    folder: Path
-    scripts: Path
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        """Return what a command that runs in its network begins with."""
-        return (str(self.folder / "in"),)
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """Return the settings by which a project's commands act on it."""
-        context = {"KUBECONFIG": str(self.folder / "kst/kubeconfig"), "CONTEXT": "kubish"}
-        return context | {"KFP_ENDPOINT": ENDPOINT, "PIPELINES_NAMESPACE": NAMESPACE}
+    settings: dict[str, str]
+    """By which a project's commands act on it."""
+    within: tuple[str, ...] = ()
+    """What a command that runs in its network begins with."""
 
     def run(self, *command: str) -> str:
         """Run a command in its network, which must succeed, and return what it printed."""
@@ -65,11 +65,32 @@ class Stack:
     def read(self, url: str, **sent: Any) -> Any:
         """Return the JSON at an address of its network, to which something may be sent."""
         body = ["--header", "Content-Type: application/json", "--data", json.dumps(sent)] if sent else []
-        return json.loads(self.run("curl", "--silent", "--show-error", "--fail", *body, url))
+        return json.loads(self.run(*CURL, *body, url))
+
+    def ask(self, path: str) -> Any:
+        """Return what its API has at a path."""
+        return self.read(self._address(path))
 
     def delete(self, path: str) -> None:
-        """Delete what the API has at a path."""
-        self.run("curl", "--silent", "--show-error", "--fail", "--request", "DELETE", f"{API}/{path}")
+        """Delete what its API has at a path."""
+        self.run(*CURL, "--request", "DELETE", self._address(path))
+
+    def _address(self, path: str) -> str:
+        return f"{self.settings['KFP_ENDPOINT']}/apis/v2beta1/{path}"
+
+
+@dataclass(frozen=True)
+class Stack(Kubeflow):
+    """One that runs on this machine, for the tests alone."""
+
+    folder: Path = Path()
+
+    @classmethod
+    def at(cls, folder: Path) -> "Stack":
+        """Return the one that keeps its files in a folder."""
+        context = {"KUBECONFIG": str(folder / "kst/kubeconfig"), "CONTEXT": "kubish"}
+        settings = context | {"KFP_ENDPOINT": ENDPOINT, "PIPELINES_NAMESPACE": NAMESPACE}
+        return cls(settings, (str(folder / "in"),), folder)
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -81,13 +102,61 @@ class Stack:
         finally:
             self.run("iptables", "--delete", *rule)
 
+    @contextmanager
+    def serving(self, folder: Path) -> Iterator[None]:
+        """Have its network read the files of a folder beside `TABLE` while the body runs."""
+        port = str(urlsplit(TABLE).port)
+        command = [*self.within, "python3", "-m", "http.server", port, "--bind=127.0.0.1", f"--directory={folder}"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                yield
+            finally:
+                server.terminate()
+
+    def recorded(self, run_id: str) -> Any:
+        """Return the one record in MLflow of a run of a pipeline."""
+        sought = {"experiment_ids": ["1", "2"], "filter": f"tags.pipeline_run_id = '{run_id}'"}
+        (found,) = self.read(f"{MLFLOW}/api/2.0/mlflow/runs/search", **sought)["runs"]
+        return found
+
+    def failed_pods(self, run_id: str) -> list[str]:
+        """Return the pods of a run that have failed."""
+        which = (f"--selector=pipeline/runid={run_id}", "--field-selector=status.phase=Failed")
+        return self.run("kubectl", "get", "pods", f"--namespace={NAMESPACE}", *which, "--output=name").split()
+
+    def wait_for_a_failed_pod(self, run_id: str) -> None:
+        """Wait until a pod of a run has failed."""
+        deadline = time.monotonic() + SECONDS_FOR_A_POD
+        while not self.failed_pods(run_id):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+
+    @property
+    def app(self) -> Path:
+        """Return the folder that is /app in the image of the steps."""
+        return next((self.folder / "k/images").glob("*-pipeline_*")).resolve() / "app"
+
     def give_image(self, name: str, identity: str, commit: str) -> None:
         """Give its node the image of the steps under its real name, and with what its build notes in it."""
-        images = self.folder / "k/images"
-        (built,) = images.glob("*-pipeline_*")
+        built = self.app.parent
         with (built / ".env").open("a") as environment:
             environment.write(f"CODE_IDENTITY={identity}\nCODE_COMMIT={commit}\n")
-        (images / re.sub("[/:]", "_", name)).symlink_to(built)
+        (built.parent / re.sub("[/:]", "_", name)).symlink_to(built)
+
+
+@contextmanager
+def named(endpoint: str) -> Iterator[Kubeflow]:
+    """Give the one that the user of the tests names, by its address and a kubeconfig, with the account of the steps."""
+    require_cluster()
+    namespace = os.environ.get("PIPELINES_NAMESPACE", NAMESPACE)
+    settings = cluster_settings() | {"KFP_ENDPOINT": endpoint.rstrip("/"), "PIPELINES_NAMESPACE": namespace}
+    account = ("serviceaccount", ACCOUNT, f"--namespace={namespace}")
+    made = tried("create", *account).returncode == 0
+    try:
+        yield Kubeflow(settings)
+    finally:
+        if made:
+            kubectl("delete", *account)
 
 
 @contextmanager
@@ -110,11 +179,11 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
     network = f"kfp-{os.getpid()}"
     waves = {"PIPELINES_MANIFESTS": "40-pipelines", "PROJECT_MANIFESTS": "70-project"}
     settings = {name: str(manifests / wave) for name, wave in waves.items()} | {"PIPELINE_SYNC": IMAGE_OF_STEPS}
-    settings |= TIMES | PATIENCE | MOVABLE
+    settings |= TIMES | PATIENCE | LEAN | MOVABLE
     git = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
     try:
         run(str(scripts / "up"), str(folder), str(project), str(scripts), network, env=environment | git | settings)
-        yield Stack(folder, scripts)
+        yield Stack.at(folder)
     finally:
         run(str(scripts / "down"), str(folder), network)
         with suppress(FileNotFoundError, ProcessLookupError):  # the API server does not end when it is asked to

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from copier import run_copy
@@ -18,6 +19,13 @@ from tests.local.data_servers import free_port, wait_until_up
 from tests.needs import require_python
 from tests.running import ROOT, run
 
+SECONDS_TO_SAY = 400
+"""How long a command may take to print what is waited for."""
+SAMPLE = """
+from wine_cultivars.data import load
+from wine_cultivars.settings import load_settings
+print(load(*load_settings().data_source).to_csv(index=False))
+"""
 SECRETS = {
     name: f"the-secret-{name}" for name in ("DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN")
 }
@@ -81,7 +89,13 @@ class Project:
             try:
                 yield process
             finally:
-                process.kill()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def sample(self, rows: int) -> str:
+        """Return the first rows that it trains on, as CSV."""
+        text = run("uv", "run", "python", "-c", SAMPLE, cwd=self.folder, env=self.environment)
+        return "\n".join(text.splitlines()[: rows + 1])
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -101,10 +115,15 @@ def read_until(command: "subprocess.Popen[str]", text: str) -> str:
     """Return the lines that a command prints up to one that holds a text."""
     assert command.stdout
     said = ""
-    for line in command.stdout:
-        said += line
-        if text in line:
-            return said
+    ending = Timer(SECONDS_TO_SAY, os.killpg, (command.pid, signal.SIGKILL))
+    ending.start()
+    try:
+        for line in command.stdout:
+            said += line
+            if text in line:
+                return said
+    finally:
+        ending.cancel()
     raise AssertionError(f"{text!r} is not in:\n{said}")
 
 

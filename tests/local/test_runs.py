@@ -7,22 +7,26 @@ import sqlite3
 import subprocess
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from tests.running import run
 
-from .kubeflow import MLFLOW, Stack
+from .kubeflow import TABLE, Kubeflow, Stack
 from .projects import Project, read_until
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
 
 STEPS = ["ingest", "validate", "split", "train", "evaluate", "register", "promote", "report-run"]
+ROWS, ROWS_OF_THE_SAMPLE = 20, 178
 LOST_SECONDS = 8
 """In which a connection is tried more than once."""
 SECONDS_TO_GIVE_UP = 30
 """Of the five minutes for which a lost server is waited for."""
 ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
+PRESENT = "ghcr.io/kubeflow/kfp-driver:2.16.0"
+"""An image that a node has which ran anything of Kubeflow Pipelines."""
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
 AS_IT_IS = "from wine_cultivars.cli import main; main()"
 AS_NOBODY = """
@@ -33,11 +37,39 @@ cluster.require_account = lambda settings: None
 main()
 """
 """Submits for a ServiceAccount that was there a moment ago."""
-WITH_GPU = """
+WITH_GPUS = """
 from wine_cultivars.pipelines.resources import STEPS, Resources
-STEPS["Ingest"] = Resources(gpus=1)
+STEPS["Ingest"] = Resources(gpus=64)
 from wine_cultivars.cli import main
 main()
+"""
+BATCH = """
+from wine_cultivars.pipelines.arguments import data_arguments
+from wine_cultivars.pipelines.batch import batch_pipeline
+from wine_cultivars.pipelines.cluster import run_on_cluster
+from wine_cultivars.settings import load_settings
+settings = load_settings()
+run_on_cluster(batch_pipeline, data_arguments(settings) | {"model_version": 1}, settings)
+"""
+CAPTURE = """
+import time
+from wine_cultivars.data import load
+from wine_cultivars.monitoring.capture import Capture, Seen
+from wine_cultivars.settings import load_settings
+settings = load_settings()
+rows = load(*settings.data_source)
+answers = rows.pop(settings.data_target).to_numpy()
+capture = Capture(settings, "1")
+capture.take([Seen("any", time.time(), rows, answers)], list(rows))
+capture.write()
+"""
+DRIFT = """
+from wine_cultivars.pipelines.resources import ENVIRONMENT
+ENVIRONMENT["CAPTURE_URI"] = "/app/captured"
+from wine_cultivars.pipelines.cluster import run_on_cluster
+from wine_cultivars.pipelines.drift import drift_pipeline
+from wine_cultivars.settings import load_settings
+run_on_cluster(drift_pipeline, {}, load_settings())
 """
 
 
@@ -61,12 +93,37 @@ def test_run_is_followed_while_the_server_is_away(trained_there: str) -> None:
 
 
 def test_run_and_its_record_in_mlflow_name_each_other(stack: Stack, trained_there: str) -> None:
-    sought = f"tags.pipeline_run_id = '{name_of(trained_there)}'"
-    (tracked,) = stack.read(f"{MLFLOW}/api/2.0/mlflow/runs/search", experiment_ids=["1"], filter=sought)["runs"]
     with sqlite3.connect(stack.folder / "db/mlmd.sqlite") as metadata:  # which the run's page shows
         named = metadata.execute("SELECT string_value FROM ArtifactProperty WHERE name = 'mlflow_run'").fetchall()
 
-    assert (tracked["info"]["run_id"],) in named
+    assert (stack.recorded(name_of(trained_there))["info"]["run_id"],) in named
+
+
+def test_batch_run_tries_again_to_read_rows_that_come_late(
+    submitting: Project, stack: Stack, trained_there: str, table: Path
+) -> None:
+    rows = submitting.sample(ROWS)
+    with submit(submitting, BATCH, DATA_URI=TABLE) as command:
+        said = read_until(command, "Run ")
+        stack.wait_for_a_failed_pod(name_of(said))
+        table.write_text(rows)
+        said += command.communicate(timeout=300)[0]
+
+    assert ROW.findall(said) == [("ingest", "done"), ("predict", "done")]
+    assert len(stack.failed_pods(name_of(said))) == 1
+    assert command.returncode == 0
+
+
+def test_drift_run_reports_on_captured_requests(submitting: Project, stack: Stack, trained_there: str) -> None:
+    captured = submitting.environment | {"CAPTURE_URI": str(stack.app / "captured"), "CAPTURE_SHARE": "1"}
+    run("uv", "run", "python", "-c", CAPTURE, cwd=submitting.folder, env=captured)
+
+    with submit(submitting, DRIFT) as command:
+        said, _ = command.communicate(timeout=300)
+
+    assert ROW.findall(said) == [("report-drift", "done")]
+    metrics = {metric["key"]: metric["value"] for metric in stack.recorded(name_of(said))["data"]["metrics"]}
+    assert metrics["rows"] == ROWS_OF_THE_SAMPLE
 
 
 def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:
@@ -81,6 +138,9 @@ def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: 
     again = submitting.fail(f"follow RUN={name_of(printed)}")
     assert ROW.findall(again) == ROW.findall(printed)
     assert "Step validate failed: The target 'gone'" in again
+
+    elsewhere = submitting.fail(f"follow RUN={name_of(printed)}", PIPELINES_NAMESPACE="default")
+    assert "kubish has nothing of the run in the namespace 'default'. Do CONTEXT and PIPELINES_NAMESPACE" in elsewhere
 
 
 def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> None:
@@ -99,18 +159,18 @@ def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> No
 @pytest.mark.parametrize(
     ("program", "image", "told"),
     [
-        (WITH_GPU, "", "cannot be scheduled: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu"),
+        (WITH_GPUS, PRESENT, "cannot be scheduled: 0/"),
         (AS_IT_IS, "gone:1", 'is in ImagePullBackOff: Back-off pulling image "gone:1"'),
     ],
     ids=["no node", "no image"],
 )
 def test_pod_that_cannot_start_is_told_once_until_its_run_is_deleted(
-    submitting: Project, stack: Stack, program: str, image: str, told: str
+    submitting: Project, kubeflow: Kubeflow, program: str, image: str, told: str
 ) -> None:
-    with submit(submitting, program, DATA_URI="sklearn:iris", **{"PIPELINE_IMAGE": image} if image else {}) as command:
+    with submit(submitting, program, DATA_URI="sklearn:iris", PIPELINE_IMAGE=image) as command:
         said = read_until(command, told)
         time.sleep(LOST_SECONDS)
-        stack.delete(f"runs/{name_of(said)}")
+        kubeflow.delete(f"runs/{name_of(said)}")
         said += command.communicate(timeout=SECONDS_TO_GIVE_UP)[0]
 
     assert said.count(told) == 1
