@@ -43,6 +43,7 @@ NEEDS = {
     "go": Need("1.24", ("version",)),
     "initdb": Need("13"),
     "kube-state-metrics": Need(asked=()),  # built from source, it tells no version
+    "kserve-manager": Need(asked=()),
     "kubectl": Need("1.31", ("version", "--client")),
     "mariadb-install-db": Need(asked=()),  # nor does this
     "mariadbd": Need("10.4"),

@@ -14,7 +14,7 @@ from tests.needs import give_up, require_repositories
 
 from .api import repeating
 from .environments import Environment, rows
-from .kserve import KServe
+from .kserve import controller
 from .kubectl import cluster_settings, documents, kubectl, listed, own_namespace, require_cluster
 from .overlays import MODES
 from .seldon import Seldon
@@ -76,9 +76,9 @@ def store(node: None, image_project: Project, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def kserve(start: Start) -> Iterator[Environment]:
+def kserve(start: Start, projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Return an environment that KServe serves."""
-    with start("kserve") as environment, repeating(KServe(environment.namespace).reconcile):
+    with controller(projects["standard"], tmp_path_factory.mktemp("kserve")), start("kserve") as environment:
         yield environment
 
 

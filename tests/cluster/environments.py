@@ -137,10 +137,12 @@ class Environment:
         model: str = container["env"][0]["value"]
         return model
 
-    def scale(self, **changes: object) -> None:
-        """Change the autoscaler of the stable variant, which the stand-ins leave alone until a release changes it."""
-        name, patch = VARIANTS[self.serving]["stable"], json.dumps({"spec": changes})
-        kubectl("patch", f"hpa/{name}", "-n", self.namespace, "--type=merge", f"--patch={patch}")
+    def scale(self, **bounds: int) -> None:
+        """Change the number of pods that the stable variant has at least or at most, where its operator looks."""
+        resource, patch = f"inferenceservice/{NAME}", json.dumps({"spec": {"predictor": bounds}})
+        if self.serving == "seldon":  # whose stand-in leaves an autoscaler alone until a release changes it
+            resource, patch = f"hpa/{VARIANTS['seldon']['stable']}", json.dumps({"spec": bounds})
+        kubectl("patch", resource, "-n", self.namespace, "--type=merge", f"--patch={patch}")
 
     def wait(self, variant: str, condition: str, kind: str = "deployment") -> None:
         """Wait until an object of a variant is as `kubectl wait --for` describes."""

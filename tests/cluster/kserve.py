@@ -1,78 +1,75 @@
-"""A stand-in for KServe 0.16.0 in Standard mode.
+"""The real controller of KServe 0.16.0, as a process of this machine, set up as the platform sets it up."""
 
-It follows pkg/controller/v1beta1/inferenceservice: `buildObjectMeta`, the reconcilers of deployment, service and hpa,
-and `PropagateRawStatus`. Left out: webhooks, defaults, Ingresses and the InferenceServices' addresses.
-"""
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from .kubectl import Object
-from .operators import Operator, autoscaler, conditions, service
+import yaml
 
-COMPONENT = {
-    "minReplicas",
-    "maxReplicas",
-    "scaleTarget",
-    "scaleMetric",
-    "deploymentStrategy",
-    "timeout",
-    "canaryTrafficPercent",
-    "logger",
-}
-"""What a predictor has beside a pod's fields."""
+from tests.local.data_servers import free_port, running
+from tests.needs import bring, require
 
+from .kubectl import Object, as_list, documents, kubectl, own_namespace
+from .store import address
 
-class KServe(Operator):
-    """Makes a Deployment, a Service and an autoscaler, all called NAME-predictor, for each InferenceService."""
-
-    group = "serving.kserve.io/v1beta1"
-    kind = "inferenceservice"
-
-    def children(self, owner: Object) -> list[Object]:
-        """Return the objects that KServe makes for an InferenceService."""
-        found, predictor = owner["metadata"], owner["spec"]["predictor"]
-        name = f"{found['name']}-predictor"
-        selector = {"app": f"isvc.{name}"}
-        labels = found["labels"] | selector
-        labels |= {"serving.kserve.io/inferenceservice": found["name"], "component": "predictor"}
-        metadata = {"labels": labels, "annotations": found["annotations"]}
-        deployment = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata | {"name": name},
-            "spec": {
-                "selector": {"matchLabels": selector},
-                "strategy": predictor["deploymentStrategy"],
-                "template": {
-                    "metadata": metadata,
-                    "spec": {field: value for field, value in predictor.items() if field not in COMPONENT},
-                },
-            },
-        }
-        target = {"type": "Utilization", "averageUtilization": predictor["scaleTarget"]}
-        metrics = [{"type": "Resource", "resource": {"name": predictor["scaleMetric"], "target": target}}]
-        least, most = max(predictor["minReplicas"], 1), predictor["maxReplicas"]
-        return [
-            deployment,
-            service(name, labels, selector, 80),
-            autoscaler(name, labels, least, max(least, most), metrics),
-        ]
-
-    def status(self, owner: Object, deployments: dict[str, Object]) -> Object:
-        """Return the conditions PredictorReady and Ready as they follow from the Deployment's."""
-        found = conditions(deployments.get(f"{owner['metadata']['name']}-predictor", {}))
-        available, progressing = found.get("Available", {}), found.get("Progressing", {})
-        ready = {"status": available.get("status", "False")}
-        if progressing.get("status") == "False":
-            ready = _unready("False", progressing)
-        elif progressing and progressing["reason"] != "NewReplicaSetAvailable":
-            ready = _unready("Unknown", progressing)
-        if available.get("status") == "False":
-            ready = _unready("False", available)
-        return {"conditions": [ready | {"type": "PredictorReady"}, ready | {"type": "Ready"}]}
-
-    def superfluous(self, owner: Object, deployments: dict[str, Object]) -> list[str]:
-        """Return nothing: what an InferenceService owns goes with it."""
-        return []
+WAVE = "deploy/platform/60-serving"
+PROGRAM = "kserve-manager"
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+CERTIFICATES = "k8s-webhook-server/serving-certs"
+"""Where it looks for its certificate, below the folder for temporary files."""
+SERVICES = "inferenceservices"
 
 
-def _unready(status: str, cause: Object) -> Object:
-    return {"status": status, "reason": cause["reason"], "message": cause["message"]}
+@contextmanager
+def controller(project: Path, folder: Path) -> Iterator[None]:
+    """Have KServe look after all namespaces while the body runs; afterwards nothing of it is left.
+
+    Args:
+        project: whose platform says how it is set up.
+        folder: what it keeps goes here.
+    """
+    program, port, wave = require(PROGRAM), free_port(), kubectl("kustomize", str(project / WAVE))
+    authority = certificate(folder / CERTIFICATES, address())
+    hooks = as_list([hooked(found, f"https://{address()}:{port}", authority) for found in of_wave(wave, *WEBHOOKS)])
+    settings = [moved(found) for found in of_wave(wave, "ConfigMap")]
+    with own_namespace() as namespace:
+        kubectl("create", f"--namespace={namespace}", "-f", "-", given=as_list(settings))
+        environment = ["env", f"POD_NAMESPACE={namespace}", f"TMPDIR={folder}"]
+        options = ["--metrics-addr=0", "--health-probe-addr=0", f"--webhook-port={port}"]
+        with running([*environment, program, *options], "Serving webhook server"):
+            try:
+                kubectl("apply", "--server-side", "-f", "-", given=hooks)
+                yield
+            finally:
+                # Nobody else takes its finalizers away.
+                kubectl("delete", SERVICES, "--all", "--all-namespaces", "--timeout=120s")
+                kubectl("delete", "--ignore-not-found", "-f", "-", given=hooks)
+
+
+def of_wave(wave: str, *kinds: str) -> list[Object]:
+    """Return the objects of some kinds."""
+    return [yaml.safe_load(document) for kind in kinds for document in documents(wave, kind)]
+
+
+def certificate(folder: Path, host: str) -> str:
+    """Make a certificate for an address, which vouches for itself, and return it as webhooks name an authority."""
+    folder.mkdir(parents=True)
+    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
+    name = ["-subj=/CN=kserve", "-addext", f"subjectAltName=IP:{host}"]
+    bring(require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name, *files)
+    return base64.b64encode((folder / "tls.crt").read_bytes()).decode()
+
+
+def hooked(found: Object, server: str, authority: str) -> Object:
+    """Return the configuration of webhooks with a server outside of the cluster."""
+    webhooks = [
+        webhook | {"clientConfig": {"url": server + webhook["clientConfig"]["service"]["path"], "caBundle": authority}}
+        for webhook in found["webhooks"]
+    ]
+    return moved(found) | {"webhooks": webhooks}
+
+
+def moved(found: Object) -> Object:
+    """Return an object of no namespace."""
+    return found | {"metadata": {"name": found["metadata"]["name"]}}
