@@ -11,11 +11,15 @@ from tests.running import commit_all, run
 
 from .ci import checked_out, dispatched, started
 from .conftest import Deployable
+from .environments import VARIANTS, Environment
+from .kubectl import get, kubectl
+from .overlays import NAME, of_kind
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image whose project trains the models
 
 RELEASE = "deploy/serving/overlays/local/release/kustomization.yaml"
+LOCAL = "deploy/gitops/local.yaml"
 STAGING = "deploy/serving/overlays/staging/release/kustomization.yaml"
 ANSWERS = {"gitops": "flux", "repository_url": "https://git.example.com/acme/wine-cultivars"}
 
@@ -163,3 +167,15 @@ def commits(project: Project) -> int:
 def status(project: Project) -> str:
     """Return what Git finds changed, staged or not."""
     return run("git", "status", "--porcelain", cwd=project.folder)
+
+
+def test_what_flux_waits_for_is_ready_in_an_environment_that_was_scaled(project: Project, kserve: Environment) -> None:
+    kserve.serve_only(1)
+    kubectl("scale", f"deployment/{VARIANTS['kserve']['stable']}", "--replicas=2", "-n", kserve.namespace)
+    (followed,) = of_kind((project.folder / LOCAL).read_text(), "Kustomization")
+    checks = [(check["kind"], check["name"]) for check in followed["spec"].get("healthChecks", [])]
+
+    for kind, name in checks or [("inferenceservice", NAME)]:  # without any, it waits for all that it applies
+        generation = get(f"{kind}/{name}", kserve.namespace)["metadata"]["generation"]
+        observed = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
+        kubectl("wait", observed, f"{kind}/{name}", "-n", kserve.namespace, "--timeout=20s")
