@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.local.images import docker, load_on_node, tag
+from tests.running import run
 
 from .environments import Environment
 from .kubectl import acting_as, get, kubectl
-from .overlays import PIPELINES, edit
+from .overlays import NAME, PIPELINES, edit
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
@@ -61,6 +62,12 @@ def test_deployed_version_answers_through_its_service(environment: Environment) 
     assert environment.client.ask(environment.service("stable")) == ["1"]
 
 
+def test_address_that_kserve_tells_leads_to_the_pods(kserve: Environment) -> None:
+    kserve.serve_only(1)
+    told = get(f"inferenceservice/{NAME}", kserve.namespace)["status"]["url"]
+    assert kserve.client.ask(f"{told.removeprefix('http://')}:80") == ["1"]
+
+
 def test_pods_run_in_a_restricted_namespace(environment: Environment) -> None:
     labels = get(f"namespace/{environment.namespace}", "")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -93,6 +100,13 @@ def test_deployment_to_an_unknown_context_says_how_to_choose_one(environment: En
     printed = environment.project.fail("deploy", CONTEXT="kind-elsewhere")
     assert "The kubeconfig has no context 'kind-elsewhere', only " in printed
     assert "CONTEXT=name chooses another" in printed
+
+
+def test_overlay_is_applied_by_hand_with_the_command_of_the_page(environment: Environment) -> None:
+    page = (environment.project.folder / "docs/rollout.md").read_text()
+    (command,) = re.findall(r"`(kubectl apply [^`]*/overlays/)production`", page)
+    context = f"--context={environment.project.settings['CONTEXT']}"
+    run(*f"{command}local".split(), context, cwd=environment.project.folder, env=environment.project.environment)
 
 
 def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -> None:
