@@ -102,6 +102,7 @@ def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment)
     printed = environment.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="15")
 
     assert "Not ready after 15 seconds (ROLLOUT_TIMEOUT_SECONDS)" in printed
+    assert "exceeded quota: full" in printed
     assert "version 1 serves again" in printed
     assert (environment.release, shares(environment)) == (release, before)
     assert get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation") == routed

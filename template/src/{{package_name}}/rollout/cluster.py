@@ -98,10 +98,18 @@ def unready_deployment(found: Object, container: Object) -> str:
         return "a Deployment with the change"
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     if status.get("observedGeneration", 0) < found["metadata"]["generation"] or updated < spec["replicas"]:
-        return f"new pods: {updated} of {spec['replicas']}"
+        return f"new pods: {updated} of {spec['replicas']}{_refusal(status)}"
     if status.get("replicas", 0) > updated:
         return "the old pods to end"
     return "" if available >= spec["replicas"] else f"ready pods: {available} of {spec['replicas']}"
+
+
+def _refusal(status: Object) -> str:
+    """Return why the cluster makes no pod, such as a quota that is used up, or nothing."""
+    for condition in status.get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return f", as {condition['message']}"
+    return ""
 
 
 def same_container(found: Object, wanted: Object) -> bool:
