@@ -140,7 +140,7 @@ def test_drift_report_can_be_added(
     (pod,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     settings = next(item for item in of_kind(text, "ConfigMap") if "CAPTURE_URI" in item["data"])
     assert pod["envFrom"][0]["configMapRef"]["name"] == settings["metadata"]["name"]
-    assert pod["image"] == "ghcr.io/acme/wine-cultivars-pipeline:0.1.0"
+    assert pod["image"] == "ghcr.io/acme/wine-cultivars-pipeline:none-yet"
     servers = len(re.findall("name: wine-cultivars-capture", text)) - 1
     assert servers == (2 if state == "canary" and mode != "knative" else 1)
 
