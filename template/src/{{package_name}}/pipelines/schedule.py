@@ -28,7 +28,7 @@ KEEP_RUNS = "ORPHAN"
 """Has the runs of a schedule outlive it. Without this, Kubernetes deletes the one in progress as the schedule's own."""
 SECONDS_TO_PLAN = 15
 """In which the server's controller has seen a new schedule."""
-MOST_YEARS = 5
+YEARS = 5
 """How far ahead the server looks for the next time."""
 
 
@@ -84,8 +84,8 @@ def unschedule(pipeline: BaseComponent, settings: Settings) -> bool:
 def times_of(cron: str) -> str:
     """Return the six fields that the server takes: it would take the first of five for the second, and run each hour.
 
-    Where times never come, such as 31 February, the server's controller would look for the next one for ever. Whatever
-    else is wrong with a field, the server says.
+    Where times never come, such as 31 February, the server's controller would look for ever. It has the bug of cron
+    that a weekday of `*/2` narrows the days down. Whatever else is wrong with a field, the server says.
 
     Raises:
         PipelineError: there are more fields, or fewer, or one is empty, or they meet on no date.
@@ -100,10 +100,12 @@ def times_of(cron: str) -> str:
         )
     times = " ".join(["0", *fields][-6:])
     try:
-        croniter(times, second_at_beginning=True, max_years_between_matches=MOST_YEARS).get_next()
+        croniter(
+            times.replace("?", "*"), second_at_beginning=True, implement_cron_bug=True, max_years_between_matches=YEARS
+        ).get_next()
     except CroniterBadDateError as error:
         raise PipelineError(
-            f"CRON={cron!r} names no date of the next {MOST_YEARS} years; give a day that its month has."
+            f"CRON={cron!r} names no date of the next {YEARS} years; give a day that its month has."
         ) from error
     except CroniterError:
         pass
