@@ -15,7 +15,7 @@ from tests.needs import give_up, require_repositories
 from .api import repeating
 from .environments import Environment, rows
 from .kserve import controller
-from .kubectl import cluster_settings, documents, kubectl, listed, own_namespace, require_cluster
+from .kubectl import OWN_NAMESPACES, cluster_settings, documents, kubectl, listed, own_namespace, require_cluster
 from .overlays import MODES
 from .seldon import Seldon
 from .store import mlflow_server
@@ -122,7 +122,7 @@ def start(deployable: Deployable, store: str, serving_image: str) -> Start:
     @contextmanager
     def start(serving: str) -> Iterator[Environment]:
         project = deployable(serving=serving)
-        environment = Environment(project, serving, f"test-{uuid.uuid4().hex[:8]}", rows(project))
+        environment = Environment(project, serving, f"{OWN_NAMESPACES}{uuid.uuid4().hex[:8]}", rows(project))
         environment.prepare(store)
         image = environment.build_image()  # of the layers of `serving_image`
         try:

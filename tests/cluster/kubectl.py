@@ -16,6 +16,8 @@ from tests.needs import give_up, require, unanswered
 Object = dict[str, Any]
 TAKEN = "CLUSTER_TAKEN"
 """Set where another run has the cluster."""
+OWN_NAMESPACES = "test-"
+"""What the names of the tests' own namespaces begin with."""
 RESTRICTED: Object = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -74,7 +76,7 @@ def require_cluster() -> None:
 @contextmanager
 def own_namespace() -> Iterator[str]:
     """Give the name of a namespace that is there while the body runs."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
+    name = f"{OWN_NAMESPACES}{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     try:
         yield name
