@@ -6,6 +6,7 @@ import tempfile
 
 from ..registry import Registry
 from ..settings import Settings
+from .applying import check_manifests
 from .cluster import cluster_of
 from .record import current
 from .release import OVERLAYS, Overlay
@@ -18,11 +19,13 @@ def deploy(settings: Settings, environment: str, version: int) -> None:
     """Have a version serve all traffic, as `make deploy` does. Of the release, only the cluster's record stays.
 
     Raises:
-        RolloutError: a candidate is on trial, or the version does not serve well; the old one serves again.
+        RolloutError: the environment has other manifests than this image, a candidate is on trial, or the version does
+            not serve well; the old one serves again.
     """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(MANIFESTS, f"{folder}/{MANIFESTS}")
         with contextlib.chdir(folder):
             overlay = Overlay(environment)
             release = current(cluster_of(settings, overlay.folder), overlay)
+            check_manifests(settings, overlay, release)
             Rollout(settings, overlay, release).deploy(version, Registry(settings).digest(version))
