@@ -12,6 +12,16 @@ from .overlays import NAME
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
+GREEDY = """\
+patches:
+  - target:
+      kind: InferenceService
+    patch: |-
+      - op: replace
+        path: /spec/predictor/containers/0/resources
+        value: {requests: {cpu: "1000"}}
+"""
+
 
 @pytest.fixture(params=["kserve", "seldon"])
 def trial(request: pytest.FixtureRequest) -> Environment:
@@ -29,6 +39,16 @@ def full(environment: Environment) -> Iterator[None]:
     kubectl("create", "quota", "full", "--hard=pods=0", "-n", environment.namespace)
     yield
     kubectl("delete", "quota", "full", "-n", environment.namespace)
+
+
+@pytest.fixture
+def greedy(kserve: Environment) -> Iterator[None]:
+    """Have candidates ask for more CPU than any node has."""
+    candidate = kserve.manifests / "canary/kustomization.yaml"
+    before = candidate.read_text()
+    candidate.write_text(f"{before}{GREEDY}")
+    yield
+    candidate.write_text(before)
 
 
 def test_canary_gets_its_share(trial: Environment) -> None:
@@ -106,6 +126,16 @@ def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment)
     assert "version 1 serves again" in printed
     assert (environment.release, shares(environment)) == (release, before)
     assert get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation") == routed
+
+
+@pytest.mark.usefixtures("greedy")
+def test_candidate_that_no_node_takes_is_told_with_the_schedulers_words(kserve: Environment) -> None:
+    kserve.serve_only(1)
+
+    printed = kserve.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="10")
+
+    assert re.search(r"waiting for .*; \S+ cannot be scheduled: 0/\d+ nodes are available: .*Insufficient cpu", printed)
+    assert "version 1 serves again" in printed
 
 
 def shares(environment: Environment) -> list[int]:

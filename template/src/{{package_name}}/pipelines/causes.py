@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
 from ..errors import ClusterError
-from ..kubectl import Kubectl, Object, stuck
+from ..kubectl import Kubectl, Object, stuck, unschedulable
 from ..settings import Settings
 
 LOG_LINES = 500
@@ -71,7 +71,7 @@ def stuck_in(run_id: str, settings: Settings) -> dict[str, str]:
         return {}
     if not found.workflows:
         return {"": f"  A pod waits; its page may say for what. {found.nothing}"}
-    held_up = {node: f"  {why}" for node, pod in found.pods.items() if (why := stuck(pod) or _unschedulable(pod))}
+    held_up = {node: f"  {why}" for node, pod in found.pods.items() if (why := stuck(pod) or unschedulable(pod))}
     unmade = [node for node in found.nodes if node["phase"] == "Pending" and node["id"] not in found.pods]
     return held_up | {
         node["id"]: f"  {node['id']} cannot be made: {node['message']}" for node in unmade if node.get("message")
@@ -117,11 +117,3 @@ def said_in(log: str) -> str:
         return OWN_ERROR.sub("", "\n".join(takewhile(bool, raised)))
     complaints = [found[1] for line in lines if (found := GAVE_UP.match(line))]
     return (complaints or own or lines or ["it logged nothing."])[-1]
-
-
-def _unschedulable(pod: Object) -> str:
-    """Return why no node takes a pod, which another node may change, or nothing."""
-    for condition in pod["status"].get("conditions", []):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{pod['metadata']['name']} cannot be scheduled: {condition.get('message', condition.get('reason'))}"
-    return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..kubectl import Kubectl, Object, run, stuck
+from ..kubectl import Kubectl, Object, run
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -65,13 +65,13 @@ class Cluster:
         """Return whether any of these objects is there."""
         return any(self.get(f"{found['kind'].lower()}/{found['metadata']['name']}") for found in wanted)
 
-    def trouble(self, name: str, container: Object) -> str:
-        """Return why a pod of the project that should run `container` cannot start, or nothing."""
-        for pod in self.list("pod", f"app.kubernetes.io/name={name}"):
-            of_now = any(same_container(found, container) for found in pod["spec"]["containers"])
-            if of_now and (reason := stuck(pod)):
-                return reason
-        return ""
+    def pods(self, name: str, wanted: list[Object]) -> list[Object]:
+        """Return the project's pods that run, or should run, one of these containers."""
+        return [
+            pod
+            for pod in self.list("pod", f"app.kubernetes.io/name={name}")
+            if any(same_container(found, container) for found in pod["spec"]["containers"] for container in wanted)
+        ]
 
     def list(self, kind: str, selector: str) -> list[Object]:
         """Return the objects of a kind that have the labels."""
