@@ -5,6 +5,7 @@ the tests' own. What is kept is listed here by name: whatever is not, no test de
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def isolated(home: Path) -> Iterator[None]:
     """Have this process, and what it starts, know nothing of the machine that `environment` does not keep."""
     own = environment(os.environ, home)
     umask = os.umask(0o022)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells have it ignored
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(own):
             patch.delenv(name)

@@ -17,6 +17,8 @@ NAME = "wine-cultivars"
 PIPELINES = f"system:serviceaccount:kubeflow:{NAME}-pipelines"
 """The account that the pipelines' steps run as."""
 IMAGE = f"ghcr.io/acme/{NAME}-serving"
+TAG = "0.1.0"
+"""That of an image that was built."""
 MODES: dict[str, dict[str, str]] = {
     "standard": {"preset": "full", "serving": "kserve"},
     "knative": {"preset": "full", "serving": "kserve", "platform": "kubeflow"},
@@ -40,7 +42,7 @@ import sys
 from wine_cultivars.errors import RolloutError
 from wine_cultivars.rollout.release import Release
 try:
-    print(end=Release(sys.argv[1], f"{sys.argv[2]}:0.1.0", *eval(sys.argv[3])).component())
+    print(end=Release(sys.argv[1], sys.argv[2], *eval(sys.argv[3])).component())
 except RolloutError as error:
     sys.exit(str(error))
 """
@@ -56,7 +58,7 @@ def component(project: Path, state: str) -> str:
 def written(project: Path, release: tuple[Any, ...]) -> str:
     """Return the file of a release; the code that writes it needs nothing beyond PyYAML."""
     environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    command = [sys.executable, "-c", WRITE, NAME, IMAGE, repr(release)]
+    command = [sys.executable, "-c", WRITE, NAME, f"{IMAGE}:{TAG}", repr(release)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -8,6 +8,8 @@ from tests.running import run
 IDENTITY = "0.1.0-3f2a1bc9d8"
 """Of the code on the page."""
 COMMAND = ("uv", "run", "python", "-m", "wine_cultivars.identity")
+PODS_READY = re.compile(r"\d of \d")
+"""How many there are, an autoscaler decides."""
 PASSING = ("uv run", "  waiting for ")
 """How lines begin that say what is under way."""
 
@@ -28,5 +30,5 @@ def repeated(project: Project, session: str) -> str:
 
 
 def _printed(project: Project, command: str) -> str:
-    lines = project.make(command).splitlines()
+    lines = PODS_READY.sub("1 of 1", project.make(command)).splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines if not line.startswith(PASSING))

@@ -66,6 +66,7 @@ def test_canary_is_one_commit_of_the_release(project: Project) -> None:
 
 
 def test_page_shows_what_the_commands_print(project: Project) -> None:
+    project.make("deploy")
     session = shown(project)
     assert repeated(project, session) == session
 

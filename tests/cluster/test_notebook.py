@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import Template
 from uv import find_uv_bin
 
 from tests.local.data_servers import free_port, running, wait_until_up
@@ -22,7 +23,8 @@ JUPYTERLAB = "jupyterlab==4.3.*"
 @pytest.fixture
 def pod() -> Object:
     """Return the specification of the notebook's pod."""
-    notebook, _ = yaml.safe_load_all((ROOT / "template/deploy/platform/45-kubeflow/lab/notebook.yaml").read_text())
+    manifest = ROOT / "template/deploy/platform/45-kubeflow/lab/notebook.yaml.jinja"
+    notebook, _ = yaml.safe_load_all(Template(manifest.read_text()).render(repository_name="wine-cultivars"))
     spec: Object = notebook["spec"]["template"]["spec"]
     return spec
 

@@ -26,7 +26,7 @@ ARGUMENTS = {
 }
 DEPLOYMENT = {
     "pipelinechannel--deploy_to": "local",
-    "pipelinechannel--evaluate-Output": True,
+    "pipelinechannel--promote-Output": True,
     "pipelinechannel--register-Output": 2,
 }
 """The arguments of the step that deploys, as the driver hands them to it under its condition."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.promql import expressions_of_dashboard, expressions_of_rules
+from tests.local.promql import OF_A_CLUSTER, expressions_of_dashboard, expressions_of_rules
 
 from .environments import Environment
 from .kubectl import as_list, documents, kubectl, listed, tried
@@ -19,7 +19,7 @@ from wine_cultivars.monitoring.gateway import push_run
 from wine_cultivars.settings import load_settings
 push_run(load_settings(), "{NAME}-training", True, 12.5)
 """
-CLUSTER_ALERT = "ModelServerNotReady"
+ALERT, DASHBOARD = OF_A_CLUSTER
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def prometheus(
         allow_metrics_of_nodes()
         manifests = sorted((kserve.project.folder / "deploy/monitoring/rules").glob("*.yaml"))
         with running("prometheus:debian", jobs, manifests) as found:
-            found.wait_for(lambda: len(found.values("up == 1")) == len(jobs), 120)
+            found.wait_for(lambda: len({labels["job"] for labels, _ in found.values("up == 1")}) == len(jobs), 120)
             kserve.client.ask(kserve.service("stable"))
             used = f'rate(container_cpu_usage_seconds_total{{namespace="{kserve.namespace}"}}[5m])'
             found.wait_for(lambda: found.values(used), 120)
@@ -117,14 +117,14 @@ def test_pushed_figures_keep_the_namespace_of_their_run(prometheus: ProxiedProme
 
 
 def test_every_panel_of_the_cluster_has_an_answer(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
-    dashboard = kserve.project.folder / "deploy/monitoring/dashboards/capacity.json"
+    dashboard = kserve.project.folder / f"deploy/monitoring/dashboards/{DASHBOARD}.json"
     expressions = expressions_of_dashboard(dashboard, namespace=kserve.namespace)
     assert prometheus.unanswered(expressions) == {}
 
 
 def test_alert_on_replicas_has_an_answer(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
     alerts = expressions_of_rules(kserve.project.folder)
-    (expression,) = [text for name, text in alerts.items() if name.endswith(CLUSTER_ALERT)]
+    (expression,) = [text for name, text in alerts.items() if name.endswith(ALERT)]
     here = expression.replace(f"{NAME}-(local|staging|production)", kserve.namespace)
     assert here != expression
     assert prometheus.answers(here)

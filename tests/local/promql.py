@@ -138,6 +138,10 @@ def pushgateway(folder: Path) -> Iterator[str]:
         process.wait()
 
 
+OF_A_CLUSTER = ("ModelServerNotReady", "capacity")
+"""The alert and the dashboard that are of a cluster's own figures."""
+
+
 def expressions_of_rules(project: Path) -> dict[str, str]:
     """Return every expression of the rules by a name.
 

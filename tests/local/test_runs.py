@@ -1,5 +1,6 @@
 """`make submit` runs the pipeline on the real Kubeflow Pipelines, and tells how it goes, whatever happens."""
 
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from tests.running import run
 
-from .kubeflow import TABLE, Kubeflow, Stack
+from .kubeflow import CURL, MLFLOW, TABLE, Kubeflow, Stack
 from .projects import Project, read_until
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
@@ -28,6 +29,12 @@ ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
 PRESENT = "ghcr.io/kubeflow/kfp-driver:2.16.0"
 """An image that a node has which ran anything of Kubeflow Pipelines."""
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
+ALIASES = f"{MLFLOW}/api/2.0/mlflow/registered-models/alias"
+SERVING_IMAGE = """
+from wine_cultivars.identity import identity
+from wine_cultivars.settings import IMAGE
+print(f"{IMAGE}-serving:{identity()}")
+"""
 AS_IT_IS = "from wine_cultivars.cli import main; main()"
 AS_NOBODY = """
 from wine_cultivars.pipelines import cluster
@@ -86,6 +93,21 @@ def trained_there(submitting: Project, stack: Stack) -> str:
     return said
 
 
+@pytest.fixture
+def no_champion(stack: Stack, trained_there: str) -> None:
+    """Have the next version become the champion, whatever it is worth."""
+    alias = json.dumps({"name": "wine-cultivars", "alias": "champion"})
+    stack.run(*CURL, "--request=DELETE", "--header=Content-Type: application/json", f"--data={alias}", ALIASES)
+
+
+@pytest.fixture
+def image_of_the_server(submitting: Project, stack: Stack) -> None:
+    """Have the node tell of the model server's image."""
+    image = run("uv", "run", "python", "-c", SERVING_IMAGE, cwd=submitting.folder, env=submitting.environment).strip()
+    told = json.dumps({"status": {"images": [{"names": [image]}]}})
+    stack.run("kubectl", "patch", "node", "kubish", "--type=merge", f"--patch={told}")
+
+
 def test_run_is_followed_while_the_server_is_away(trained_there: str) -> None:
     assert ROW.findall(trained_there) == [(step, "done") for step in STEPS]
     assert trained_there.count("does not answer") == 1
@@ -124,6 +146,15 @@ def test_drift_run_reports_on_captured_requests(submitting: Project, stack: Stac
     assert ROW.findall(said) == [("report-drift", "done")]
     metrics = {metric["key"]: metric["value"] for metric in stack.recorded(name_of(said))["data"]["metrics"]}
     assert metrics["rows"] == ROWS_OF_THE_SAMPLE
+
+
+@pytest.mark.usefixtures("no_champion", "image_of_the_server")
+def test_deploy_step_on_a_cluster_without_kserve_is_told_with_its_cause(submitting: Project) -> None:
+    printed = submitting.fail("submit", DEPLOY_TO="local")
+
+    assert ROW.findall(printed)[-3:] == [("promote", "done"), ("deploy", "failed"), ("report-run", "done")]
+    assert "Error: Step deploy failed: " in printed
+    assert 'the server doesn\'t have a resource type "inferenceservice"' in printed
 
 
 def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:
