@@ -22,7 +22,7 @@ MAJOR = "1000.0.0"
 
 CHANGED = {
     ".env.example": ("# Copy to .env and change", "# Copy this to .env and change"),
-    ".github/workflows/ci.yml": ("timeout-minutes: 20", "timeout-minutes: 25"),
+    ".github/workflows/ci.yml": ("- run: make compile", "- run: make types compile"),
     "CHANGELOG.md": ("- First model.", "- The very first model."),
     "Dockerfile": ("pip install --no-cache-dir uv==0.13.9", "pip install --no-cache-dir uv==0.13.10"),
     "Makefile": ("# Every target is one command", "# Each target is one command"),

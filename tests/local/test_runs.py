@@ -97,7 +97,7 @@ def trained_there(submitting: Project, stack: Stack) -> str:
 def no_champion(stack: Stack, trained_there: str) -> None:
     """Have the next version become the champion, whatever it is worth."""
     alias = json.dumps({"name": "wine-cultivars", "alias": "champion"})
-    stack.run(*CURL, "--request=DELETE", "--header=Content-Type: application/json", f"--data={alias}", ALIASES)
+    stack.run(*CURL, "--request", "DELETE", "--header", "Content-Type: application/json", "--data", alias, ALIASES)
 
 
 @pytest.fixture
