@@ -138,11 +138,14 @@ class Environment:
         return model
 
     def scale(self, **bounds: int) -> None:
-        """Change the number of pods that the stable variant has at least or at most, where its operator looks."""
-        resource, patch = f"inferenceservice/{NAME}", json.dumps({"spec": {"predictor": bounds}})
+        """Have the stable variant run other numbers of pods, at least or at most, than its manifests say."""
         if self.serving == "seldon":  # whose stand-in leaves an autoscaler alone until a release changes it
-            resource, patch = f"hpa/{VARIANTS['seldon']['stable']}", json.dumps({"spec": bounds})
-        kubectl("patch", resource, "-n", self.namespace, "--type=merge", f"--patch={patch}")
+            autoscaler, patch = f"hpa/{VARIANTS['seldon']['stable']}", json.dumps({"spec": bounds})
+            kubectl("patch", autoscaler, "-n", self.namespace, "--type=merge", f"--patch={patch}")
+        else:  # as a rollout applies them, which may then change them again
+            (service,) = of_kind(build(self.manifests, "local"), "InferenceService")
+            service["spec"]["predictor"] |= bounds
+            kubectl("apply", "--server-side", "--field-manager=wine_cultivars", "-f", "-", given=json.dumps(service))
 
     def wait(self, variant: str, condition: str, kind: str = "deployment") -> None:
         """Wait until an object of a variant is as `kubectl wait --for` describes."""

@@ -17,7 +17,7 @@ from tests.local.data_servers import wait_until_up
 from tests.local.projects import Project
 from tests.running import run
 
-from .kubectl import cluster_settings, kubectl
+from .kubectl import OWN_NAMESPACES, cluster_settings, kubectl
 from .mlflow_wave import (
     blocks,
     interrupt,
@@ -132,11 +132,15 @@ def status(
 
 
 def versions() -> dict[str, str]:
-    """Return the version of each Secret, workload and policy of the platform: any change of one is another version."""
-    found = json.loads(kubectl("get", KINDS, "--all-namespaces", "--output=json"))["items"]
+    """Return the version of each Secret, workload and policy of the platform: any change of one is another version.
+
+    Namespaces of other tests, which run at the same time, do not count.
+    """
+    found = [item["metadata"] for item in json.loads(kubectl("get", KINDS, "-A", "--output=json"))["items"]]
     return {
-        item["metadata"]["uid"]: str(item["metadata"].get("generation", item["metadata"]["resourceVersion"]))
+        item["uid"]: str(item.get("generation", item["resourceVersion"]))
         for item in found
+        if not item["namespace"].startswith(OWN_NAMESPACES)
     }
 
 
