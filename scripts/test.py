@@ -22,13 +22,14 @@ BESIDE = (
 )
 """What takes as long as the installation, and uses no cluster: the longest first, and single tests last.
 
-As the installation mostly waits, there is a worker more than processors. That worker is given the next of the list long
-before it is free.
+The installation's worker is given the next of the list long before it is free.
 """
+WORKERS = f"--numprocesses={(os.cpu_count() or 1) + 1}"
+"""One more than processors, as what uses a cluster mostly waits."""
 PARTS = {
-    "first": ["--numprocesses=auto", *(f"--ignore={path}" for path in (INSTALLATION, *BESIDE))],
+    "first": [WORKERS, *(f"--ignore={path}" for path in (INSTALLATION, *BESIDE))],
     # The installation changes all of a cluster, so the tests that use one run before it.
-    "second": [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--no-loadscope-reorder", INSTALLATION, *BESIDE],
+    "second": [WORKERS, "--no-loadscope-reorder", INSTALLATION, *BESIDE],
 }
 
 
