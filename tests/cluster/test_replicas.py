@@ -12,16 +12,19 @@ pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that 
 
 @pytest.fixture
 def scaling(environment: Environment) -> Iterator[Environment]:
-    """Return an environment, and leave it with a single pod: by its load alone that takes five minutes."""
+    """Return an environment of a single pod, and leave it so: by its load alone that takes five minutes."""
+    leave_one_pod(environment)
     yield environment
+    leave_one_pod(environment)
+
+
+def leave_one_pod(environment: Environment) -> None:
     environment.scale(minReplicas=1, maxReplicas=1)
     environment.wait("stable", "jsonpath={.status.replicas}=1")
     environment.scale(maxReplicas=2)
 
 
 def test_autoscaler_adds_a_pod_under_load_and_takes_it_away_without_losing_a_request(scaling: Environment) -> None:
-    scaling.wait("stable", "jsonpath={.spec.replicas}=1")
-
     with scaling.client.sending(scaling.service("stable"), threads=8, pause=0) as traffic:
         scaling.wait("stable", "jsonpath={.status.availableReplicas}=2")
         scaling.scale(maxReplicas=1)
