@@ -47,8 +47,8 @@ OF_PARQUET: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "times": (pa.timestamp("us"), INSTANTS),
     "zoned": (pa.timestamp("us", "Europe/Berlin"), INSTANTS.map(lambda at: at.replace(tzinfo=UTC))),
 }
-NAMES = ["größe [cm]", "a<b", 'say "hi", {x}: 100%', "index", "7", "with space"]
-LABELS: list[list[Any]] = [["yes", "no"], [True, False], [-1, 1], [0.5, 1.5]]
+NAMES = ["größe [cm]", "a<b", 'say "hi", {x}: 100%', "index", "7", "with space", "$_per_$"]
+LABELS: list[list[Any]] = [["yes", "no"], [True, False], [-1, 1], [1.0, 2.0], ["$1_$2", "$3"]]
 
 
 def module(name: str) -> Any:

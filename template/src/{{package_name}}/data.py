@@ -86,6 +86,13 @@ def read_parquet(source: str | IO[bytes], **options: Any) -> pd.DataFrame:
     return rows
 
 
+def _columns_of_parquet(stream: IO[bytes]) -> pd.DataFrame:
+    """Read all columns of a file, also those that pandas had for the names of rows."""
+    rows = read_parquet(stream, types_mapper=pd.ArrowDtype)
+    names = [name for name in rows.index.names if name is not None]
+    return rows.reset_index(level=names) if names else rows
+
+
 def _sample() -> pd.DataFrame:
     """Return the UCI wine data: 178 rows, 13 float columns, and `cultivar` as 0, 1 or 2."""
     from sklearn.datasets import load_wine  # slow to import, and needed for the sample alone
@@ -115,7 +122,7 @@ def _read_file(uri: str, texts: Collection[str]) -> pd.DataFrame:
     try:
         stream: IO[bytes]
         with fsspec.open(uri, "rb") as stream:
-            return read_csv(stream, texts) if suffix == ".csv" else read_parquet(stream, types_mapper=pd.ArrowDtype)
+            return read_csv(stream, texts) if suffix == ".csv" else _columns_of_parquet(stream)
     except ImportError:
         raise
     except DataError as error:

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import IO, Any
 
 import pandas as pd
+from pandas.errors import EmptyDataError
 
 from .errors import DataError
 
@@ -26,16 +27,16 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
             column a name of its own.
     """
     content = source.read()
+    if b"\0" in content:
+        raise DataError("it holds bytes of 0, as UTF-16 and files that are no text do; write it as text in UTF-8")
     try:
-        repeated = _repeated_name(content)
+        _check_header(content)
         rows = _parse(content, dtype=dict.fromkeys(texts, "string[pyarrow]"))
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DataError(f"it is not in UTF-8 (byte {byte:#x}); convert it, with iconv for example") from None
-    if rows.shape[1] == 1 and (separator := OTHER_SEPARATORS.search(str(rows.columns[0]))):
-        raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
-    if repeated:
-        raise DataError(f"its header names {repeated!r} twice; rename one of these columns")
+    except EmptyDataError:
+        raise DataError("it is empty") from None
     if not isinstance(rows.index, pd.RangeIndex):  # pandas takes the values of the first columns for an index
         raise DataError("its rows have more values than its header has names; name each column")
     whole = {name for name, dtype in rows.dtypes.items() if str(dtype).startswith(("int", "uint", "null"))}
@@ -47,11 +48,14 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
     return rows
 
 
-def _repeated_name(content: bytes) -> str | None:
-    """Return a name that the header has twice, which pandas would change without a word, or None."""
+def _check_header(content: bytes) -> None:
+    """Refuse a header that is not separated by commas, or names a column twice, which pandas would rename."""
     header = pd.read_csv(BytesIO(content), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    if header.size == 1 and (separator := OTHER_SEPARATORS.search(header[0])):
+        raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
     named = header[header != ""]
-    return next(iter(named[named.duplicated()]), None)
+    if named.duplicated().any():
+        raise DataError(f"its header names {named[named.duplicated()].iloc[0]!r} twice; rename one of these columns")
 
 
 def _is_no_integer(written: pd.Series, parsed: pd.Series) -> bool:

@@ -22,6 +22,8 @@ Metrics = dict[str, float]
 """Scores by name, each in 0..1, higher is better."""
 RESAMPLES = 100
 MOST_DRAWN = 5_000
+MOST_REPEATED = 100
+"""Of more features, each is shuffled once, as the model answers all rows for each shuffle."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def importance(model: ClassifierMixin, rows: pd.DataFrame, target: str, seed: in
     Permutation importance: Breiman, "Random Forests", Machine Learning 45, 2001, section 10.
     """
     features = rows.drop(columns=target)
-    result = permutation_importance(model, features, rows[target], n_repeats=5, random_state=seed)
+    repeats = 5 if features.shape[1] <= MOST_REPEATED else 1
+    result = permutation_importance(model, features, rows[target], n_repeats=repeats, random_state=seed)
     return pd.Series(result.importances_mean, index=features.columns).sort_values(ascending=False)
 
 

@@ -16,6 +16,7 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from pydantic import BaseModel, Field, TypeAdapter
 
 from .errors import DataError
+from .kinds import dates_of, shown
 
 Mask = NDArray[np.bool_]
 
@@ -150,11 +151,13 @@ def _moments(column: pd.Series) -> pd.Series:
     """
     if is_numeric_dtype(column):
         return column.astype(float)
-    try:
-        return pd.to_datetime(column, utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        cause = str(error).splitlines()[0].rstrip(".")
-        raise DataError(f"Column {column.name!r} of SPLIT_TIME holds what is no time: {cause}.") from None
+    if is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    moments, fits = dates_of(column.astype(object))
+    if not fits.all():
+        found = shown(column[~fits])
+        raise DataError(f"Column {column.name!r} of SPLIT_TIME holds no dates in ISO 8601, from 1678 to 2261: {found}.")
+    return pd.to_datetime(moments, utc=True)
 
 
 def _eight_bytes(column: pd.Series) -> NDArray[np.uint64]:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_integer_dtype
 
 MOST_EXACT = 2**53
 """Up to here, a float64 holds every whole number."""
+LARGEST = float(np.finfo(np.float32).max)
+"""Libraries compute in float32, to which a larger number is infinite."""
 ROWS_SHOWN = 5
 CHARACTERS_SHOWN = 80
 
@@ -88,19 +91,19 @@ def converted(values: pd.Series, kind: Kind, nullable: bool) -> tuple[pd.Series,
         whole = (values % 1 == 0) & (values.abs() < 2**63)
         return values.where(whole, 0).astype("int64"), whole
     if (found, kind) == (TEXT, DATE):
-        dates = dates_of(values, errors="coerce")
-        return dates, dates.notna() | missing
+        return dates_of(values)
     return values, missing
 
 
-def dates_of(values: Any, errors: str = "raise") -> Any:
+def dates_of(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return texts in the form of ISO 8601 as dates in UTC, which is also where one without an offset is.
 
-    Raises:
-        ValueError: one is no such text, unless `errors` is `coerce`, which makes it a missing value.
+    Returns:
+        The dates, and for each text whether it is one of the years 1678 to 2261, or missing.
     """
-    dates = pd.to_datetime(values, format="ISO8601", utc=True, errors=errors)  # type: ignore[call-overload]
-    return (dates.dt if isinstance(dates, pd.Series) else dates).tz_localize(None)
+    numeric = np.array([str(text)[:1].isdigit() for text in texts], dtype=np.bool_)  # to pandas, "now" is a date too
+    dates = pd.to_datetime(texts.where(numeric), format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    return dates, dates.notna() | texts.isna()
 
 
 def shown(values: pd.Series) -> str:

@@ -9,7 +9,7 @@ from pandera.io import pandas_io
 from .errors import DataError
 from .features import MOST_CATEGORIES
 from .kinds import DATE, INTEGER, NUMBER, TEXT, kind_of, shown
-from .validation import SCHEMA, check, read_schema, warns
+from .validation import NO_ROWS, SCHEMA, check, read_schema, require_labels, warns
 
 MOST_LABELS = 50
 AN_ID = "if it is an id, drop it or name it in SPLIT_KEY"
@@ -32,16 +32,16 @@ def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by
         DataError: the target is missing or is no class, or the rows cannot train a classifier.
     """
     if frame.empty:
-        raise DataError("The data has no rows; check DATA_URI and DATA_TABLE.")
+        raise DataError(NO_ROWS)
     if target not in frame.columns:
-        raise DataError(f"The data has no column {target!r} but {', '.join(frame.columns)}; set DATA_TARGET.")
+        names = ", ".join(map(repr, frame.columns))
+        raise DataError(f"The data has no column {target!r} but {names}; set DATA_TARGET.")
     labels, kind = sorted(frame[target].dropna().unique().tolist()), kind_of(frame[target].dtype)
     if len(labels) > MOST_LABELS:
         raise DataError(
             f"Column {target!r} has {len(labels)} distinct values; a column of classes has {MOST_LABELS} at most."
         )
-    if kind == DATE:
-        raise DataError(f"Column {target!r} holds dates, which are no classes; make them text, or set DATA_TARGET.")
+    require_labels(frame[target])
     columns = {str(name): _column(values) for name, values in frame.drop(columns=target).items()}
     if split_by in columns:
         columns[split_by].checks = []

@@ -3,18 +3,16 @@
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 from pandera.io import pandas_io
 
 from .errors import DataError
-from .kinds import INTEGER, NUMBER, TEXT, Kind, converted, kind_of, shown
+from .kinds import DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
 
 SCHEMA = Path(str(files(__package__) / "schema.yaml"))
-LARGEST = float(np.finfo(np.float32).max)
-"""Libraries compute in float32, to which a larger number is infinite."""
+NO_ROWS = "The data has no rows; check DATA_URI and DATA_TABLE."
 HINT = "Correct the rows, or run `make schema` for other data."
 
 
@@ -35,7 +33,7 @@ def validate(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA) -> pd
 def check(frame: pd.DataFrame, target: str, schema: pa.DataFrameSchema, source: str) -> pd.DataFrame:
     """Do what `validate` says by a schema that `source` names."""
     if frame.empty:
-        raise DataError("The data has no rows; check DATA_URI and DATA_TABLE.")
+        raise DataError(NO_ROWS)
     if target not in schema.columns:
         raise DataError(f"The target {target!r} is not in {source}; set DATA_TARGET or run `make schema`.")
     rows, mistyped = _conform(frame, schema)
@@ -46,6 +44,9 @@ def check(frame: pd.DataFrame, target: str, schema: pa.DataFrameSchema, source: 
         complaints += _complaints(error)
     if complaints:
         raise DataError(_sentence(complaints, source))
+    if rows.shape[1] == 1:
+        raise DataError(f"The data has no column beside the target {target!r}; a model learns from others.")
+    require_labels(rows[target])
     sizes = dict(rows[target].value_counts().items())
     if len(sizes) < 2:
         raise DataError(f"Column {target!r} holds one class only, {next(iter(sizes))}; a classifier needs two or more.")
@@ -54,12 +55,23 @@ def check(frame: pd.DataFrame, target: str, schema: pa.DataFrameSchema, source: 
     return rows.set_axis(frame.index)
 
 
+def require_labels(target: pd.Series) -> None:
+    """Raise a DataError where a column holds what is no class."""
+    kind = kind_of(target.dtype)
+    found = target[target % 1 != 0].dropna() if kind == NUMBER else target.dropna() if kind == DATE else target[:0]
+    if found.size:
+        what = f"{'dates' if kind == DATE else 'fractions'}, which are no classes: {shown(found)}"
+        raise DataError(f"Column {target.name!r} holds {what}; make them text, or set DATA_TARGET.")
+
+
 def conform(frame: pd.DataFrame, schema_path: Path = SCHEMA) -> pd.DataFrame:
     """Return `frame` with each column that the schema has in its kind, for a model to predict; no value changes.
 
     Raises:
-        DataError: a value is not of its column's kind; the message names columns and rows.
+        DataError: there are no rows, or a value is not of its column's kind; the message names columns and rows.
     """
+    if frame.empty:
+        raise DataError(NO_ROWS)
     rows, mistyped = _conform(frame, read_schema(schema_path))
     if mistyped:
         raise DataError(_sentence([*mistyped.values()], schema_path.name))

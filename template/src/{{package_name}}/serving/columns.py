@@ -13,7 +13,7 @@ from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
 from ..errors import ServingError
-from ..kinds import dates_of
+from ..kinds import LARGEST, dates_of
 from .refusals import Refusal
 
 Rows = NDArray[Any] | pd.DataFrame
@@ -110,10 +110,11 @@ class Columns:
     def _typed(self, array: NDArray[Any], tensor: TensorMetadata) -> Any:
         """Return a column of a DataFrame as training had it."""
         if tensor.name in self.dates:
-            try:
-                return dates_of(array)
-            except ValueError as error:
-                raise Refusal(f"Input {tensor.name!r} holds no ISO 8601 dates: {error}.") from None
+            dates, fits = dates_of(pd.Series(array, dtype=object))
+            if not fits.all():
+                found = repr(array[~fits][0])
+                raise Refusal(f"Input {tensor.name!r} holds dates in ISO 8601, from 1678 to 2261: {found} is not one.")
+            return dates
         if tensor.datatype == "BOOL" and tensor.name in self.missing:
             return pd.array(array, dtype="boolean")
         if tensor.datatype == "BOOL" and array.dtype == np.object_:
@@ -174,6 +175,8 @@ def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
         if types:
             raise Refusal(f"Input {name!r} does not hold {datatype} data: it has {_names(types)} values.")
         array = np.full(array.shape, np.nan)
+    if datatype[:2] == "FP" and array.dtype.kind == "f" and (large := np.abs(array) > LARGEST).any():
+        raise Refusal(f"Input {name!r} holds numbers up to {LARGEST:.2g}: {array[large].flat[0]} is larger.")
     if array.dtype == NUMPY_TYPES[datatype]:
         return array
     if datatype in OBJECTS and array.dtype.kind == "f" and np.isnan(array).all():
