@@ -64,18 +64,18 @@ class Kubeflow:
 
     def read(self, url: str, **sent: Any) -> Any:
         """Return the JSON at an address of its network, to which something may be sent."""
-        body = ["--header", "Content-Type: application/json", "--data", json.dumps(sent)] if sent else []
-        return json.loads(self.run(*CURL, *body, url))
+        return json.loads(self.run(*CURL, *_body(sent), url))
 
     def ask(self, path: str) -> Any:
         """Return what its API has at a path."""
-        return self.read(self._address(path))
+        return self.read(self.address(path))
 
-    def delete(self, path: str) -> None:
-        """Delete what its API has at a path."""
-        self.run(*CURL, "--request", "DELETE", self._address(path))
+    def delete(self, url: str, **sent: str) -> None:
+        """Delete what is at an address of its network, or what is named to it."""
+        self.run(*CURL, "--request", "DELETE", *_body(sent), url)
 
-    def _address(self, path: str) -> str:
+    def address(self, path: str) -> str:
+        """Return the address of a path of its API."""
         return f"{self.settings['KFP_ENDPOINT']}/apis/v2beta1/{path}"
 
 
@@ -142,6 +142,11 @@ class Stack(Kubeflow):
         with (built / ".env").open("a") as environment:
             environment.write(f"CODE_IDENTITY={identity}\nCODE_COMMIT={commit}\n")
         (built.parent / re.sub("[/:]", "_", name)).symlink_to(built)
+
+
+def _body(sent: dict[str, Any]) -> list[str]:
+    """Return the options by which curl sends something as JSON."""
+    return ["--header", "Content-Type: application/json", "--data", json.dumps(sent)] if sent else []
 
 
 @contextmanager

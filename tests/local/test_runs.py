@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.running import run
 
-from .kubeflow import CURL, MLFLOW, TABLE, Kubeflow, Stack
+from .kubeflow import MLFLOW, TABLE, Kubeflow, Stack
 from .projects import Project, read_until
 
 pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
@@ -29,7 +30,7 @@ ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
 PRESENT = "ghcr.io/kubeflow/kfp-driver:2.16.0"
 """An image that a node has which ran anything of Kubeflow Pipelines."""
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
-ALIASES = f"{MLFLOW}/api/2.0/mlflow/registered-models/alias"
+MODEL, MODELS = "wine-cultivars", f"{MLFLOW}/api/2.0/mlflow/registered-models"
 SERVING_IMAGE = """
 from wine_cultivars.identity import identity
 from wine_cultivars.settings import IMAGE
@@ -94,10 +95,12 @@ def trained_there(submitting: Project, stack: Stack) -> str:
 
 
 @pytest.fixture
-def no_champion(stack: Stack, trained_there: str) -> None:
-    """Have the next version become the champion, whatever it is worth."""
-    alias = json.dumps({"name": "wine-cultivars", "alias": "champion"})
-    stack.run(*CURL, "--request", "DELETE", "--header", "Content-Type: application/json", "--data", alias, ALIASES)
+def no_champion(stack: Stack, trained_there: str) -> Iterator[None]:
+    """Have the next version pass the gate, whatever it is worth."""
+    alias = {"name": MODEL, "alias": "champion"}
+    stack.delete(f"{MODELS}/alias", **alias)
+    yield
+    stack.read(f"{MODELS}/alias", **alias, version="1")
 
 
 @pytest.fixture
@@ -201,7 +204,7 @@ def test_pod_that_cannot_start_is_told_once_until_its_run_is_deleted(
     with submit(submitting, program, DATA_URI="sklearn:iris", PIPELINE_IMAGE=image) as command:
         said = read_until(command, told)
         time.sleep(LOST_SECONDS)
-        kubeflow.delete(f"runs/{name_of(said)}")
+        kubeflow.delete(kubeflow.address(f"runs/{name_of(said)}"))
         said += command.communicate(timeout=SECONDS_TO_GIVE_UP)[0]
 
     assert said.count(told) == 1
