@@ -1,6 +1,7 @@
 """The compiled pipeline's steps run in a pod as Kubeflow Pipelines runs them, under the strictest rules for pods."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -9,7 +10,8 @@ from tests.local.images import build, load_on_node
 from tests.local.projects import Project
 
 from .environments import Environment
-from .kubectl import RESTRICTED, Object, as_list, kubectl
+from .kubectl import RESTRICTED, Object, as_list, get, kubectl
+from .overlays import NAME
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
@@ -24,6 +26,8 @@ ARGUMENTS = {
     "split_key": "",
     "split_time": "",
 }
+PROMOTION = {"register": 2, "evaluate": True, "deploy_to": "local"}
+"""What the step that promotes is given, by the steps and the parameter that give it."""
 DEPLOYMENT = {
     "pipelinechannel--deploy_to": "local",
     "pipelinechannel--promote-Output": True,
@@ -58,6 +62,29 @@ def spec(project: Project) -> Object:
     return compiled
 
 
+@pytest.fixture
+def steps(spec: Object, restricted: str, kserve: Environment) -> list[Object]:
+    """Return the containers of the steps that promote and deploy version 2, whose account may roll out."""
+    account = f"--serviceaccount={restricted}:{ACCOUNT}"
+    kubectl("create", "rolebinding", restricted, "--role=rollout", account, "-n", kserve.namespace)
+    store = {"name": "MLFLOW_TRACKING_URI", "value": kserve.project.settings["MLFLOW_TRACKING_URI"]}
+    found = [container(spec, "promote", PROMOTION), container(spec, "deploy", DEPLOYMENT)]
+    return [step | {"env": [*step["env"], store]} for step in found]
+
+
+@pytest.fixture
+def more_pods(project: Project, kserve: Environment) -> Iterator[None]:
+    """Deploy manifests with more pods than those in the image of the steps."""
+    kserve.serve_only(1)
+    service = kserve.manifests / "predictor/inferenceservice.yaml"
+    before = service.read_text()
+    service.write_text(before.replace("maxReplicas: 2", "maxReplicas: 3"))
+    project.make("deploy")
+    yield
+    service.write_text(before)
+    project.make("deploy")
+
+
 def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restricted: str) -> None:
     *before, last = (container(spec, step, ARGUMENTS) for step in STEPS)
     start(restricted, "steps", {"initContainers": before, "containers": [last]})
@@ -65,22 +92,35 @@ def test_steps_run_with_no_rights_and_nothing_to_write_to(spec: Object, restrict
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/steps", "-n", restricted, "--timeout=120s")
 
 
-def test_deploy_step_rolls_out_by_its_accounts_rights(spec: Object, restricted: str, kserve: Environment) -> None:
+def test_champion_is_rolled_out_by_the_rights_of_the_steps_account(
+    steps: list[Object], restricted: str, kserve: Environment
+) -> None:
     kserve.serve_only(1)
-    step = container(spec, "deploy", DEPLOYMENT)
-    step["env"] = [
-        *step["env"],
-        {"name": "MLFLOW_TRACKING_URI", "value": kserve.project.settings["MLFLOW_TRACKING_URI"]},
-    ]
-    account = f"--serviceaccount={restricted}:{ACCOUNT}"
-    kubectl("create", "rolebinding", restricted, "--role=rollout", account, "-n", kserve.namespace)
+    kserve.appoint(2)  # as a try before has: the gate refused this version
+    promotion, deployment = steps
 
-    start(restricted, "deploy", {"containers": [step]})
+    start(restricted, "deploy", {"initContainers": [promotion], "containers": [deployment]})
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/deploy", "-n", restricted, "--timeout=180s")
 
-    assert "applying the release alone" in kubectl("logs", "deploy", "-n", restricted)
+    assert "Version 2 is the champion" in kubectl("logs", "deploy", "--container=promote", "-n", restricted)
+    assert "applying the release alone" in kubectl("logs", "deploy", "--container=deploy", "-n", restricted)
     assert kserve.asked_for("stable") == "models:/wine-cultivars/2"
     assert "was given version 2 last" in kserve.project.make("status")
+
+
+@pytest.mark.usefixtures("more_pods")
+def test_manifests_that_are_not_the_environments_are_refused_before_the_promotion_and_at_the_deployment(
+    steps: list[Object], restricted: str, kserve: Environment
+) -> None:
+    start(restricted, "refused", {"containers": steps})
+    kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/refused", "-n", restricted, "--timeout=180s")
+
+    for step in steps:
+        log = kubectl("logs", "refused", f"--container={step['name']}", "-n", restricted)
+        assert "has other manifests than the image of this step" in log
+        assert "-    maxReplicas: 3" in log
+    assert kserve.champion == "1"
+    assert get(f"inferenceservice/{NAME}", kserve.namespace)["spec"]["predictor"]["maxReplicas"] == 3
 
 
 def start(namespace: str, name: str, containers: Object) -> None:
@@ -124,9 +164,7 @@ def container(spec: Object, step: str, arguments: Object) -> Object:
 def executor_input(spec: Object, step: str, task: Object, arguments: Object) -> Object:
     """Return what KFP's driver works out for a step: its parameters, and where its artifacts are and go."""
     inputs, outputs = task.get("inputs", {}), spec["components"][f"comp-{step}"].get("outputDefinitions", {})
-    parameters = {
-        name: arguments[source["componentInputParameter"]] for name, source in inputs.get("parameters", {}).items()
-    }
+    parameters = {name: arguments[giver(source)] for name, source in inputs.get("parameters", {}).items()}
     sources = {name: source["taskOutputArtifact"] for name, source in inputs.get("artifacts", {}).items()}
     read = {name: artifact(source["producerTask"], source["outputArtifactKey"]) for name, source in sources.items()}
     written = {name: artifact(step, name) for name in outputs.get("artifacts", {})}
@@ -134,6 +172,12 @@ def executor_input(spec: Object, step: str, task: Object, arguments: Object) -> 
         "inputs": {"parameterValues": parameters, "artifacts": read},
         "outputs": {"artifacts": written, "outputFile": f"/minio/{step}.json"},
     }
+
+
+def giver(source: Object) -> str:
+    """Return the parameter of the pipeline, or the step, that gives a parameter of a step its value."""
+    name: str = source.get("componentInputParameter") or source["taskOutputParameter"]["producerTask"]
+    return name
 
 
 def artifact(step: str, name: str) -> Object:

@@ -1,8 +1,6 @@
 """Releases roll out to a real node, by the project's own commands."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +15,6 @@ from .overlays import NAME, PIPELINES, edit
 from .sessions import repeated, shown
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
-
-DEPLOY = """
-from wine_cultivars.rollout.in_pod import deploy
-from wine_cultivars.settings import load_settings
-deploy(load_settings(), "local", 1)
-"""
-"""What the step of the pipeline does, whose image has the manifests in its working directory."""
 
 
 @pytest.fixture(params=["kserve", "seldon"])
@@ -56,20 +47,6 @@ def single_rows(environment: Environment) -> Iterator[None]:
     edit(base, "( +)- WORKERS=1", r"\1- WORKERS=1\n\1- SERVE_MAX_ROWS=1")
     yield
     base.write_text(before)
-
-
-@pytest.fixture
-def more_pods(kserve: Environment, tmp_path: Path) -> Iterator[Path]:
-    """Deploy manifests with more pods, and return a folder that has those of before, as an image may."""
-    kserve.serve_only(1)
-    shutil.copytree(kserve.project.folder / "deploy", tmp_path / "deploy")
-    service = kserve.manifests / "predictor/inferenceservice.yaml"
-    before = service.read_text()
-    service.write_text(before.replace("maxReplicas: 2", "maxReplicas: 3"))
-    kserve.project.make("deploy")
-    yield tmp_path
-    service.write_text(before)
-    kserve.project.make("deploy")
 
 
 @pytest.fixture
@@ -253,20 +230,6 @@ def test_pipelines_account_rolls_out_where_an_administrator_has_before(
 
     assert "applying the release alone" in printed
     assert environment.asked_for("stable") == "models:/wine-cultivars/2"
-
-
-def test_pipeline_takes_back_no_change_of_the_manifests(kserve: Environment, more_pods: Path, tmp_path: Path) -> None:
-    deploy = [str(kserve.project.folder / ".venv/bin/python"), "-c", DEPLOY]
-    theirs = kserve.project.environment | {"KUBECONFIG": acting_as(PIPELINES, tmp_path)}
-
-    refused = subprocess.run(deploy, cwd=more_pods, env=theirs, capture_output=True, text=True, check=False)
-    most = get(f"inferenceservice/{NAME}", kserve.namespace)["spec"]["predictor"]["maxReplicas"]
-    shutil.copytree(kserve.manifests, more_pods / "deploy/serving", dirs_exist_ok=True)
-    accepted = run(*deploy, cwd=more_pods, env=theirs)
-
-    assert "has other manifests than the image of this step" in refused.stderr
-    assert (most, "-    maxReplicas: 3" in refused.stderr) == (3, True)
-    assert "will serve version 1" in accepted
 
 
 def marks(environment: Environment) -> set[str]:

@@ -152,12 +152,13 @@ def test_drift_run_reports_on_captured_requests(submitting: Project, stack: Stac
 
 
 @pytest.mark.usefixtures("no_champion", "image_of_the_server")
-def test_deploy_step_on_a_cluster_without_kserve_is_told_with_its_cause(submitting: Project) -> None:
+def test_champion_that_could_not_be_deployed_is_not_promoted(submitting: Project, stack: Stack) -> None:
     printed = submitting.fail("submit", DEPLOY_TO="local")
 
-    assert ROW.findall(printed)[-3:] == [("promote", "done"), ("deploy", "failed"), ("report-run", "done")]
-    assert "Error: Step deploy failed: " in printed
+    assert ROW.findall(printed)[-2:] == [("promote", "failed"), ("report-run", "done")]
+    assert "Error: Step promote failed: " in printed
     assert 'the server doesn\'t have a resource type "inferenceservice"' in printed
+    assert "aliases" not in stack.read(f"{MODELS}/get?name={MODEL}")["registered_model"]
 
 
 def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:

@@ -15,13 +15,7 @@ JUDGED_BY = {"test_share", "random_seed", "split_key", "split_time", "gate_metri
 
 def training_arguments(settings: Settings) -> dict[str, Any]:
     """Return the parameters of the training pipeline."""
-{% if deploy_step %}
-    names = {*JUDGED_BY, "deploy_to"}
-{% else %}
-    names = JUDGED_BY
-{% endif %}
-    chosen = settings.model_dump(include=names)
-    return data_arguments(settings) | chosen
+    return data_arguments(settings) | settings.model_dump(include=JUDGED_BY)
 
 
 def data_arguments(settings: Settings) -> dict[str, Any]:

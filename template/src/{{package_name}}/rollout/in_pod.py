@@ -6,7 +6,6 @@ import tempfile
 
 from ..registry import Registry
 from ..settings import Settings
-from .applying import check_manifests
 from .cluster import cluster_of
 from .record import current
 from .release import OVERLAYS, Overlay
@@ -15,7 +14,7 @@ from .rollout import Rollout
 MANIFESTS = OVERLAYS.parts[0]
 
 
-def deploy(settings: Settings, environment: str, version: int) -> None:
+def deploy(settings: Settings, environment: str, version: int, dry_run: bool = False) -> None:
     """Have a version serve all traffic, as `make deploy` does. Of the release, only the cluster's record stays.
 
     Raises:
@@ -27,5 +26,4 @@ def deploy(settings: Settings, environment: str, version: int) -> None:
         with contextlib.chdir(folder):
             overlay = Overlay(environment)
             release = current(cluster_of(settings, overlay.folder), overlay)
-            check_manifests(settings, overlay, release)
-            Rollout(settings, overlay, release).deploy(version, Registry(settings).digest(version))
+            Rollout(settings, overlay, release, dry_run).deploy(version, Registry(settings).digest(version))
