@@ -1,5 +1,6 @@
 """Writes `schema.yaml` from the data, and tells what is unusual by it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -19,14 +20,14 @@ NOTE = """\
 """
 
 
-def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: str = "") -> None:
+def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: Iterable[str] = ()) -> None:
     """Write a schema that `frame` meets: the kinds of the columns, the target's labels, and what is usual.
 
     Args:
         frame: rows as `data.load` gives them.
         target: the column to predict.
         schema_path: where to write.
-        split_by: the column of SPLIT_KEY or SPLIT_TIME. New rows bring new values there, so none is usual.
+        split_by: SPLIT_KEY and SPLIT_TIME. New rows bring new values in such a column, so none is usual.
 
     Raises:
         DataError: the target is missing or is no class, or the rows cannot train a classifier.
@@ -43,22 +44,22 @@ def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by
         )
     require_labels(frame[target])
     columns = {str(name): _column(values) for name, values in frame.drop(columns=target).items()}
-    if split_by in columns:
-        columns[split_by].checks = []
+    for name in columns.keys() & split_by:
+        columns[name].checks = []
     columns[target] = pa.Column(kind.dtype, pa.Check.isin(labels))
     text = pandas_io.to_yaml(pa.DataFrameSchema(columns, strict=True))
     check(frame, target, pandas_io.from_yaml(text), schema_path.name)  # type: ignore[no-untyped-call]
     schema_path.write_text(NOTE + text, encoding="utf-8")
 
 
-def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: str = "") -> list[str]:
+def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by: Iterable[str] = ()) -> list[str]:
     """Return a sentence on each thing that is unusual in valid rows, and on each column that can hardly help a model.
 
     Args:
         frame: rows that `validate` has passed.
         target: the column to predict.
         schema_path: the schema by which they are valid.
-        split_by: the column of SPLIT_KEY or SPLIT_TIME, which no model learns from.
+        split_by: SPLIT_KEY and SPLIT_TIME. No model learns from such a column.
     """
     unusual = []
     for name, column in read_schema(schema_path).columns.items():
@@ -66,7 +67,7 @@ def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_
             found = rule(frame[name].reset_index(drop=True).dropna()).failure_cases
             if found is not None and len(found):
                 unusual.append(f"Column {name!r} leaves {rule.error} in {len(found):,} rows: {shown(found)}.")
-    features = frame.columns.drop([target, split_by], errors="ignore")
+    features = frame.columns.drop([target, *split_by], errors="ignore")
     return unusual + [remark for name in features if (remark := _of_an_id(frame[name]))]
 
 
