@@ -56,7 +56,7 @@ class Registry:
 
         A step that was given up for dead may still be at work beside its next try: the lower of two numbers stays.
         """
-        from .model_files import digest  # slow to import, as in `load`
+        from .model_files import digest  # slow to import, as in `_load`
 
         if known := self._versions_of(model_uri):
             return known[0]
@@ -106,9 +106,7 @@ class Registry:
             RegistryError: there is no such version.
             ModelError: its files are not those that were registered, or cannot be loaded.
         """
-        from .model_files import load
-
-        return load(f"models:/{self.name}/{version}", self.digest(version)).pipeline
+        return self._load(version, self._version(version).tags)
 
     def load_champion(self) -> "Champion | None":
         """Return the champion's version and model, or None before the first promotion."""
@@ -116,14 +114,15 @@ class Registry:
 
         if (version := self.champion()) is None:
             return None
-        return Champion(version, self.load(version), read_terms(self._version(version).tags.get(TERMS, "")))
+        tags = self._version(version).tags
+        return Champion(version, self._load(version, tags), read_terms(tags.get(TERMS, "")))
 
     def versions(self) -> list[Version]:
         """Return every version, the newest first."""
-        rows = []
+        rows, named = [], self._aliases()
         for found in self._client.search_model_versions(f"name = '{self.name}'"):
             number = int(found.version)
-            aliases = [alias for alias, target in self._aliases().items() if target == number]
+            aliases = [alias for alias, target in named.items() if target == number]
             metrics = self._client.get_run(found.run_id).data.metrics if found.run_id else {}
             rows.append(Version(number, aliases, metrics, found.tags.get(REASON, "")))
         return sorted(rows, key=lambda row: row.number, reverse=True)
@@ -134,38 +133,28 @@ class Registry:
         Raises:
             RegistryError: there is no such version, or the gate refused it and not `force`.
         """
-        tags = self._version(version).tags
-        if version == self.champion():
-            return False
-        if tags.get(PASSED) != "True" and not force:
-            raise RegistryError(
-                f"The gate refused version {version} of {self.name!r}: {tags.get(REASON, 'it was never judged')}. "
-                "Train a better one, or promote it all the same with --force."
-            )
-        self._record([*self._history(), version])
-        self._appoint(version)
-        return True
+        return self._promote(version, self.champion(), self._version(version).tags, force)
 
-    def promote_as_judged(self, version: int) -> bool:
+    def promote_as_judged(self, version: int) -> tuple[bool, str]:
         """Promote a version that passed the gate, unless the champion is another one than it was judged against.
 
         Then its reason says so. MLflow has no transactions: a promotion at the same moment can still go unnoticed.
 
         Returns:
-            whether it is the champion.
+            whether it is the champion, and why it is, or is not.
 
         Raises:
             RegistryError: there is no such version, or the gate refused it.
         """
         tags, champion = self._version(version).tags, self.champion()
         if champion == version or _text(champion) == tags.get(JUDGED_AGAINST):
-            self.promote(version)
-            return True
+            self._promote(version, champion, tags)
+            return True, tags.get(REASON, "")
         now = f"version {champion}" if champion else "none"
         why = f"; not promoted, as the champion is another one now: {now}"
         reason = tags[REASON].removesuffix(why) + why
         self._client.set_model_version_tag(self.name, str(version), REASON, reason)
-        return False
+        return False, reason
 
     def demote(self) -> int:
         """Make the previous champion the champion again, and return its version.
@@ -179,6 +168,23 @@ class Registry:
         self._appoint(earlier[-1])
         self._record(earlier)
         return earlier[-1]
+
+    def _load(self, version: int, tags: dict[str, str]) -> "Pipeline":
+        from .model_files import load
+
+        return load(f"models:/{self.name}/{version}", tags.get(DIGEST, "")).pipeline
+
+    def _promote(self, version: int, champion: int | None, tags: dict[str, str], force: bool = False) -> bool:
+        if version == champion:
+            return False
+        if tags.get(PASSED) != "True" and not force:
+            raise RegistryError(
+                f"The gate refused version {version} of {self.name!r}: {tags.get(REASON, 'it was never judged')}. "
+                "Train a better one, or promote it all the same with --force."
+            )
+        self._record([*self._history(), version])
+        self._appoint(version)
+        return True
 
     def _versions_of(self, model_uri: str) -> list[int]:
         found = self._client.search_model_versions(f"name = '{self.name}' AND source_path = '{model_uri}'")
