@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 API = "/apis/v2beta1/"
 EXPERIMENT = {"experiment_id": "1"}
-RUN = {"state": "RUNNING", "pipeline_spec": {"pipeline_spec": {"root": {}, "components": {}}}}
+RUN = {"run_id": "any", "state": "RUNNING", "pipeline_spec": {"pipeline_spec": {"root": {}, "components": {}}}}
 
 
 @dataclass
@@ -33,6 +33,10 @@ class GuardedServer:
     """The tokens that it was shown."""
     namespaces: set[str] = field(default_factory=set)
     """Where experiments were to be."""
+    expired: set[str] = field(default_factory=set)
+    """The tokens that it takes no more."""
+    closed: bool = False
+    """The mesh before it lets nobody pass."""
     failures: list[int] = field(default_factory=list)
     """The statuses with which it answers next about a run, before it gives an answer."""
     answered: Event = field(default_factory=Event)
@@ -54,12 +58,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.guarded.shown.add(token)
         if self.guarded.page:
             self._send(200, "text/html", self.guarded.page)
+        elif self.guarded.closed:
+            self._send(403, "text/plain", b"RBAC: access denied")  # as Istio does
         elif self.guarded.token and token != self.guarded.token:
             self._answer(401, {"code": 16, "message": "Unauthenticated"})
         elif urlsplit(self.path).path == f"{API}healthz":
             self._answer(200, {"multi_user": self.guarded.multi_user, "pipeline_store": "database"})
         elif not urlsplit(self.path).path.startswith(f"{API}runs/"):
             self._answer(200, {})  # a list of nothing
+        elif token in self.guarded.expired:
+            self._answer(401, {"code": 16, "message": "Review.Status.Authenticated is false. Error token has expired"})
         elif self.guarded.failures:
             self._answer(self.guarded.failures.pop(0), {"code": 14, "message": "Not now"})
         else:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,13 +26,25 @@ from wine_cultivars.pipelines.server import _client
 from wine_cultivars.settings import load_settings
 _client(sys.argv[1], load_settings()).create_experiment("any", namespace="any")
 """
+FOLLOW = """
+import sys
+from contextlib import nullcontext
+from wine_cultivars.kubectl import Kubectl
+from wine_cultivars.pipelines.following import follow_to_end
+from wine_cultivars.settings import load_settings
+address = sys.argv[1]
+Kubectl.forwarded = lambda *_: nullcontext(address)
+follow_to_end("any", address, load_settings())
+"""
+"""Follows a run on the server of a cluster, to which nothing leads but the tests' own address."""
 
 
 @pytest.fixture
 def namespace() -> Iterator[str]:
-    """Return the name of a namespace of the test's own."""
+    """Return the name of a namespace of the test's own, with the account that Kubeflow makes in each profile."""
     require_cluster()
     with own_namespace() as name:
+        kubectl("create", "serviceaccount", EDITOR, f"--namespace={name}")
         yield name
 
 
@@ -73,7 +86,7 @@ def test_rows_that_only_this_machine_has_are_not_sent(watched: Project, endpoint
 def test_server_that_asks_who_you_are_gets_the_token(watched: Project, server: GuardedServer, endpoint: str) -> None:
     server.token = "open-sesame"  # noqa: S105
 
-    assert "refuses: 401 Unauthorized. If it asks who you are, set KFP_TOKEN" in watched.fail(
+    assert "refuses: Unauthenticated. If it asks who you are, set KFP_TOKEN" in watched.fail(
         "unschedule", KFP_ENDPOINT=endpoint
     )
     watched.make("unschedule", KFP_ENDPOINT=endpoint, KFP_TOKEN=server.token)
@@ -94,7 +107,7 @@ def test_run_is_followed_while_waiting_helps_and_no_longer(
         said, _ = command.communicate(timeout=SECONDS_TO_GIVE_UP)
 
     assert "cannot answer now: Not now. The run goes on" in waited
-    assert "refuses: 401 Unauthorized. If it asks who you are, set KFP_TOKEN" in said
+    assert "refuses: Unauthenticated. If it asks who you are, set KFP_TOKEN" in said
     assert "The run goes on. `make follow RUN=any` follows it again" in said
     assert "trying again" not in said
     assert command.returncode
@@ -134,7 +147,6 @@ def test_server_of_the_cluster_for_several_users_is_shown_the_token_of_the_edito
     watched: Project, server: GuardedServer, endpoint: str, namespace: str
 ) -> None:
     server.multi_user = True
-    kubectl("create", "serviceaccount", EDITOR, f"--namespace={namespace}")  # as Kubeflow does in each profile
     settings = cluster_settings() | {"PIPELINES_NAMESPACE": namespace}
 
     run("uv", "run", "python", "-c", ASK, endpoint, cwd=watched.folder, env=watched.environment | settings)
@@ -144,6 +156,34 @@ def test_server_of_the_cluster_for_several_users_is_shown_the_token_of_the_edito
     spec = {"token": token, "audiences": ["pipelines.kubeflow.org"]}
     status = json.loads(kubectl("create", "-o=json", "-f", "-", given=json.dumps(review | {"spec": spec})))["status"]
     assert status["user"]["username"] == f"system:serviceaccount:{namespace}:{EDITOR}"
+
+
+@pytest.mark.parametrize(
+    ("barrier", "told"),
+    [
+        ({"closed": True}, "refuses: RBAC: access denied. "),
+        ({"page": b"<h1>Log in</h1>"}, "answers as another program would"),
+    ],
+    ids=["a mesh", "a login"],
+)
+def test_token_that_expires_is_renewed_until_something_else_refuses(
+    watched: Project, server: GuardedServer, endpoint: str, namespace: str, barrier: dict[str, Any], told: str
+) -> None:
+    server.multi_user = True
+    settings = cluster_settings() | {"PIPELINES_NAMESPACE": namespace}
+    with watched.started("uv", "run", "python", "-c", FOLLOW, endpoint, **settings) as command:
+        server.answers_again(SECONDS_TO_GIVE_UP)
+        server.expired = set(server.shown)
+        server.answers_again(SECONDS_TO_GIVE_UP)
+        renewed = server.shown - server.expired
+        vars(server).update(barrier)
+        said, _ = command.communicate(timeout=SECONDS_TO_GIVE_UP)
+
+    assert len(renewed) == 1
+    assert told in said
+    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert len(server.shown - server.expired - renewed) <= 1
+    assert command.returncode
 
 
 def test_stand_in_for_a_guarded_server_answers_as_the_real_one(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kfp import Client
 from kfp_server_api import V2beta1PipelineTaskDetail as Task
 from kfp_server_api import V2beta1Run as Run
 from rich.console import Console
@@ -77,8 +78,7 @@ def _polled(run_id: str, settings: Settings, say: Callable[[str], None]) -> Iter
         try:
             with connected(settings) as (client, _):
                 while True:
-                    # The client's own `get_run` waits for ever on a connection that is lost without a word.
-                    run = client._run_api.run_service_get_run(run_id, _request_timeout=TIMEOUT_SECONDS)
+                    run = _run(client, run_id)
                     answered, lost = time.monotonic(), False
                     yield run
                     if run.state in ENDED:
@@ -94,6 +94,15 @@ def _polled(run_id: str, settings: Settings, say: Callable[[str], None]) -> Iter
         except (ClusterError, PipelineError):
             if answered <= connecting:  # else the login may have expired, and the next connection has a new one
                 raise
+
+
+def _run(client: Client, run_id: str) -> Run:
+    """Return a run as it is."""
+    # The client's own `get_run` waits for ever on a connection that is lost without a word.
+    run = client._run_api.run_service_get_run(run_id, _request_timeout=TIMEOUT_SECONDS)
+    if not run.run_id:  # what the client makes of a page, such as that of a login
+        raise PipelineError("Kubeflow Pipelines answers with a page in place of the run.")
+    return run
 
 
 def _waiting(run: Run, settings: Settings) -> dict[str, str]:

@@ -57,10 +57,10 @@ def connected(settings: Settings) -> Iterator[tuple[Client, str]]:
         try:
             yield _client(address, settings), address
         except ApiException as error:
-            raise _failure(server, error.status, _reason(error)) from error
+            raise _failure(server, error.status, str(error.reason), error.body) from error
         except httpx2.HTTPStatusError as error:
-            status, phrase = error.response.status_code, error.response.reason_phrase
-            raise _failure(server, status, f"{status} {phrase}") from error
+            answer = error.response
+            raise _failure(server, answer.status_code, answer.reason_phrase, answer.text) from error
         except json.JSONDecodeError as error:
             raise PipelineError(f"{server} answers as another program would. Is KFP_ENDPOINT right?") from error
         except (httpx2.HTTPError, HTTPError) as error:
@@ -128,9 +128,9 @@ def _refusals_alone() -> Iterator[None]:
         raise UnavailableError(str(error)) from error
 
 
-def _failure(server: str, status: int, said: str) -> PipelineError:
+def _failure(server: str, status: int, phrase: str, body: str | None) -> PipelineError:
     """Return the error for what a server said, by the status of its answer."""
-    said = f"{said.rstrip('.')}."
+    said = (_words(body or "") or f"{status} {phrase}").rstrip(".") + "."
     if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
         return UnavailableError(f"{server} cannot answer now: {said}")
     if status == NOT_FOUND:
@@ -138,9 +138,9 @@ def _failure(server: str, status: int, said: str) -> PipelineError:
     return PipelineError(f"{server} refuses: {said} If it asks who you are, set KFP_TOKEN.")
 
 
-def _reason(error: ApiException) -> str:
-    """Return what the server says is wrong."""
+def _words(body: str) -> str:
+    """Return what an answer says is wrong: the server's message, or the line of a mesh before it, or nothing."""
     try:
-        return str(json.loads(error.body)["message"])
+        return str(json.loads(body)["message"])
     except (KeyError, TypeError, ValueError):
-        return f"{error.status} {error.reason}"
+        return "" if body.startswith("<") or "\n" in body.strip() else body.strip()
