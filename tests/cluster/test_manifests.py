@@ -77,6 +77,18 @@ def test_fault_fails_and_is_named(
     assert told in said
 
 
+def test_folder_whose_bases_cannot_be_fetched_is_named_with_what_it_needs(
+    projects: dict[str, Path], tmp_path: Path
+) -> None:
+    project, wave = own(projects["standard"], tmp_path), "deploy/platform/60-serving"
+    shutil.copytree(projects["standard"] / wave, project / wave)
+
+    returncode, said = manifests(project, tmp_path, GIT_ALLOW_PROTOCOL="none")
+
+    assert returncode != 0
+    assert f"Error: {wave} cannot be rendered. It has bases at https://github.com, for which the network" in said
+
+
 def test_missing_program_is_named(projects: dict[str, Path], tmp_path: Path) -> None:
     returncode, said = manifests(own(projects["standard"], tmp_path), tmp_path, KUSTOMIZE="no-such-program build")
     assert returncode != 0
