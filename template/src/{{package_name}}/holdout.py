@@ -33,12 +33,18 @@ class ByHash(BaseModel, frozen=True):
     seed: int
     share: float
     moved: tuple[float, ...] = ()
+    hashed_as: tuple[str, ...] = ()
+    """What the values in each column were; of another kind, the same rows have other hashes."""
 
     def holds_out(self, rows: pd.DataFrame) -> Mask:
         """Return which rows are held out."""
         places = self.places(rows)
         held_out: Mask = (places < self.share) ^ np.isin(places, self.moved)
         return held_out
+
+    def changed(self, rows: pd.DataFrame) -> list[str]:
+        """Return the columns that are of another kind than when they held rows out, so that it is unknown which."""
+        return [name for name, was in zip(self.columns, self.hashed_as, strict=False) if _hashed_as(rows[name]) != was]
 
     def places(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numbers of the rows."""
@@ -63,6 +69,14 @@ class ByTime(BaseModel, frozen=True):
     def holds_out(self, rows: pd.DataFrame) -> Mask:
         """Return which rows are held out."""
         return (_moments(rows[self.column]) > self.cut).to_numpy()
+
+    def changed(self, rows: pd.DataFrame) -> list[str]:
+        """Return the column where it holds no time any more, or another kind of it."""
+        try:
+            self.holds_out(rows)
+        except (DataError, TypeError):
+            return [self.column]
+        return []
 
 
 Rule = Annotated[ByHash | ByTime, Field(discriminator="kind")]
@@ -113,7 +127,8 @@ def hold_out(rows: pd.DataFrame, target: str, share: float, seed: int, key: str 
 
 def _by_hash(rows: pd.DataFrame, target: str, share: float, seed: int, key: str) -> ByHash:
     columns = (key,) if key else tuple(sorted(rows.columns.drop(target)))
-    rule = ByHash(columns=columns, seed=seed, share=share)
+    kinds = tuple(_hashed_as(rows[name]) for name in columns)
+    rule = ByHash(columns=columns, seed=seed, share=share, hashed_as=kinds)
     places = pd.Series(rule.places(rows))
     moved = set()
     for _, own in places.groupby(rows[target].to_numpy()):
@@ -137,6 +152,8 @@ def _check(rows: pd.DataFrame, target: str, held_out: Mask, share: float, rule: 
     found = f"{count} of {len(rows)} rows are held out"
     by = f"they have {distinct} distinct values in {', '.join(map(repr, rule.columns[:3]))}"
     remedy = "Name a column that tells more rows apart in SPLIT_KEY, or try another RANDOM_SEED."
+    if isinstance(rule, ByTime):
+        remedy = "Name a column that tells more rows apart in SPLIT_TIME, or change TEST_SHARE."
     if count in (0, len(rows)) or (too_few and abs(count - asked) > chance):
         raise DataError(f"{found}, where TEST_SHARE={share:g} asks for {asked:.0f}: {by}. {remedy}")
     if rows.loc[~held_out, target].nunique() < 2:
@@ -160,12 +177,21 @@ def _moments(column: pd.Series) -> pd.Series:
     return pd.to_datetime(moments, utc=True)
 
 
-def _eight_bytes(column: pd.Series) -> NDArray[np.uint64]:
-    """Return eight bytes for each value, the same however a column happens to be stored."""
+def _plain(column: pd.Series) -> pd.Series:
+    """Return a column in the dtype of its values, however it happens to be stored."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    if column.dtype == object:
-        column = column.convert_dtypes()
+    return column.convert_dtypes() if column.dtype == object else column
+
+
+def _hashed_as(column: pd.Series) -> str:
+    plain = _plain(column)
+    return "dates" if is_datetime64_any_dtype(plain) else "numbers" if is_numeric_dtype(plain) else "texts"
+
+
+def _eight_bytes(column: pd.Series) -> NDArray[np.uint64]:
+    """Return eight bytes for each value, the same however a column happens to be stored."""
+    column = _plain(column)
     if is_datetime64_any_dtype(column):
         return column.to_numpy("datetime64[ns]").astype("<i8").view("<u8")
     if is_numeric_dtype(column):

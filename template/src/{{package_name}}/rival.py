@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
-from .errors import DataError
 from .holdout import Rule
 
 FEWEST_ROWS = 30
@@ -105,10 +104,9 @@ def _new_to(champion: Champion, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[
     table = rows.reset_index() if rows.index.name else rows
     if gone := [column for column in rule.columns if column not in table.columns]:
         return rows, [_advantage(f"its rows were held out by column {gone[0]!r}, which is gone")]
-    try:
-        new = rows[rule.holds_out(table)]
-    except (DataError, TypeError):  # what was a time is none any more
-        return rows, [_advantage(f"its rows were held out by {rule.columns[0]!r}, which is of another kind now")]
+    if changed := rule.changed(table):
+        return rows, [_advantage(f"its rows were held out by {changed[0]!r}, which is of another kind now")]
+    new = rows[rule.holds_out(table)]
     if len(new) == len(rows):
         return rows, []
     if len(new) < FEWEST_ROWS:
