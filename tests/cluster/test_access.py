@@ -60,7 +60,8 @@ class Bounded:
         """What changes a release."""
         served = {f"{verb} {SERVED[self.mode]}" for verb in ("get", "create", "patch", "delete")}
         routes = {"patch httproutes.gateway.networking.k8s.io"} if self.mode == "standard" else set()
-        return served | routes | {"create configmaps", "patch configmaps", "list pods", "create pods:portforward"}
+        watched = {"list events", "list pods", "create pods:portforward"}
+        return served | routes | watched | {"create configmaps", "patch configmaps"}
 
 
 @pytest.fixture(scope="module", params=SERVED)

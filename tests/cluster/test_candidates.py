@@ -1,5 +1,6 @@
 """Candidates take part in the traffic of a real node, by the project's own commands."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,15 +13,17 @@ from .overlays import NAME
 
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
-NOWHERE = """\
+PATCH = """\
 patches:
   - target:
       kind: InferenceService
     patch: |-
       - op: add
-        path: /spec/predictor/nodeSelector
-        value: {kubernetes.io/hostname: nowhere}
+        path: {path}
+        value: {value}
 """
+NOWHERE = "/spec/predictor/nodeSelector", "{kubernetes.io/hostname: nowhere}"
+GREEDY = "/spec/predictor/containers/0/resources/requests/memory", "64Gi"
 
 
 @pytest.fixture(params=["kserve", "seldon"])
@@ -42,13 +45,25 @@ def full(environment: Environment) -> Iterator[None]:
 
 
 @pytest.fixture
-def choosy(kserve: Environment) -> Iterator[None]:
-    """Have candidates ask for a node that there is not."""
+def demanding(kserve: Environment, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have candidates ask for something that they cannot get."""
+    path, value = request.param
     candidate = kserve.manifests / "canary/kustomization.yaml"
     before = candidate.read_text()
-    candidate.write_text(f"{before}{NOWHERE}")
+    candidate.write_text(before + PATCH.format(path=path, value=value))
     yield
     candidate.write_text(before)
+
+
+@pytest.fixture
+def held(kserve: Environment) -> Iterator[None]:
+    """Have version 2 on trial, with a finalizer that nobody takes away, as where KServe's controller is gone."""
+    kserve.serve_only(1)
+    kserve.project.make("canary VERSION=2")
+    set_finalizers(kserve, ["tests.example/nobody"])
+    yield
+    set_finalizers(kserve, None)
+    kserve.wait("candidate", "delete")
 
 
 def test_canary_gets_its_share(trial: Environment) -> None:
@@ -128,14 +143,41 @@ def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment)
     assert get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation") == routed
 
 
-@pytest.mark.usefixtures("choosy")
-def test_candidate_that_no_node_takes_is_told_with_the_schedulers_words(kserve: Environment) -> None:
+@pytest.mark.parametrize(
+    ("demanding", "told"),
+    [
+        (NOWHERE, r"\S+ cannot be scheduled: 0/\d+ nodes are available: "),
+        (GREEDY, r'InferenceService \S+: .*"64Gi": must be less than or equal to memory limit'),
+    ],
+    ids=["no node", "more than its limit"],
+    indirect=["demanding"],
+)
+@pytest.mark.usefixtures("demanding")
+def test_candidate_that_cannot_have_what_it_asks_for_is_told_with_the_clusters_words(
+    kserve: Environment, told: str
+) -> None:
     kserve.serve_only(1)
 
     printed = kserve.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="10")
 
-    assert re.search(r"waiting for .*; \S+ cannot be scheduled: 0/\d+ nodes are available: ", printed)
+    assert re.search(rf"waiting for .*; {told}", printed)
     assert "version 1 serves again" in printed
+
+
+@pytest.mark.usefixtures("held")
+def test_candidate_that_nobody_lets_go_is_told_in_time_and_gets_no_traffic(kserve: Environment) -> None:
+    printed = kserve.project.fail("abort-canary", ROLLOUT_TIMEOUT_SECONDS="10")
+
+    assert "Error: version 1 serves, but: Still not deleted after 10 seconds: " in printed
+    assert f"InferenceService {NAME}-canary, with tests.example/nobody" in printed
+    assert (len(shares(kserve)), "candidate:" in kserve.release) == (1, False)
+
+
+def set_finalizers(kserve: Environment, finalizers: list[str] | None) -> None:
+    """Say who must agree before the candidate is gone."""
+    patch = json.dumps({"metadata": {"finalizers": finalizers}})
+    service = (f"inferenceservice/{NAME}-canary", "-n", kserve.namespace)
+    kubectl("patch", *service, "--type=merge", f"--patch={patch}")
 
 
 def shares(environment: Environment) -> list[int]:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..kubectl import Kubectl, Object, run
+from ..errors import ClusterError
+from ..kubectl import MANAGER, Kubectl, Object, run
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 NAMESPACED = "ServiceAccount"
 """A kind that every overlay has, in its namespace."""
+FAILED = "InternalError"
+"""The reason of the events by which KServe and Seldon tell what Kubernetes refused them."""
 
 
 def render(overlay: Path) -> list[Object]:
@@ -53,9 +56,9 @@ class Cluster:
         """Apply objects."""
         self._kubectl.apply(yaml.safe_dump_all(wanted))
 
-    def delete(self, unwanted: list[Object]) -> None:
-        """Delete objects, those that are there."""
-        self._kubectl.delete(yaml.safe_dump_all(unwanted))
+    def delete(self, unwanted: list[Object], seconds: int) -> None:
+        """Delete objects, those that are there, within so many seconds."""
+        self._kubectl.delete(yaml.safe_dump_all(unwanted), seconds)
 
     def get(self, resource: str) -> Object:
         """Return an object, such as `deployment/name`, or nothing where there is none."""
@@ -64,6 +67,20 @@ class Cluster:
     def has(self, wanted: list[Object]) -> bool:
         """Return whether any of these objects is there."""
         return any(self.get(f"{found['kind'].lower()}/{found['metadata']['name']}") for found in wanted)
+
+    def refusal(self, wanted: Object) -> str:
+        """Return why an object's controller could not do what was applied last, or nothing where no event says so."""
+        kind, name = wanted["kind"], wanted["metadata"]["name"]
+        found = self._kubectl.get(f"{kind.lower()}/{name}", self.namespace, "--show-managed-fields")
+        fields = found.get("metadata", {}).get("managedFields", [])
+        applied = max((own["time"] for own in fields if own["manager"] == MANAGER), default="")
+        about = f"--field-selector=involvedObject.kind={kind},involvedObject.name={name},reason={FAILED}"
+        try:
+            text = self._kubectl("get", "events", about, "--output=json", f"--namespace={self.namespace}")
+        except ClusterError:  # not everybody may see events, and the wait goes on all the same
+            return ""
+        events = sorted((event["lastTimestamp"] or "", event["message"]) for event in json.loads(text)["items"])
+        return f"{kind} {name}: {events[-1][1]}" if events and events[-1][0] >= applied else ""
 
     def pods(self, name: str, wanted: list[Object]) -> list[Object]:
         """Return the project's pods that run, or should run, one of these containers."""
