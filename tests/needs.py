@@ -53,6 +53,7 @@ NEEDS = {
     "postgres": Need("13"),
     "prometheus": Need("2.42"),
     "prometheus-pushgateway": Need("1"),
+    "weed": Need("4.34", ("version",)),
 }
 
 
