@@ -134,6 +134,28 @@ def as_list(items: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, default=str)
 
 
+def allowed(namespace: str, rights: set[str], *account: str) -> set[str]:
+    """Return those among rights such as `get pods`, `get pods:log` or `get configmaps/name` that an account has."""
+    asked = sorted(rights)
+    given = as_list([_review(namespace, right) for right in asked])
+    answers = kubectl("create", "-f", "-", '-o=jsonpath={.status.allowed}{"\\n"}', *account, given=given).split()
+    return {right for right, answer in zip(asked, answers, strict=True) if answer == "true"}
+
+
+def _review(namespace: str, right: str) -> Object:
+    """Return the question whether the one who asks has a right."""
+    verb, _, what = right.partition(" ")
+    what, _, name = what.partition("/")
+    what, _, subresource = what.partition(":")
+    resource, _, group = what.partition(".")
+    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "name": name}
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes | {"subresource": subresource}},
+    }
+
+
 def acting_as(account: str, folder: Path) -> str:
     """Return the path of a kubeconfig by which an administrator acts as somebody else."""
     config = json.loads(kubectl("config", "view", "--flatten", "-o=json"))

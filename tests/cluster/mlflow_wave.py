@@ -21,6 +21,7 @@ from .kubectl import get, kubectl
 STAND_INS = Path(__file__).parent / "stand_ins"
 WAVE = "50-mlflow"
 USERS = "65-users"
+PROJECT = "70-project"
 PIPELINES = "40-pipelines"
 BUILT = {"chrislusf/seaweedfs": "store", "ghcr.io/mlflow/mlflow": "mlflow", "postgres": "postgres"}
 """The Dockerfile of each image."""
@@ -39,11 +40,11 @@ def load_images(project: Project) -> None:
     load_on_node(*images)
 
 
-def keep_only_mlflow(project: Project) -> None:
-    """Leave the platform of a project nothing but MLflow, its users and what stands in for Kubeflow Pipelines."""
+def keep_mlflow_and_the_project(project: Project) -> None:
+    """Leave the platform of a project MLflow, the project's own waves and what stands in for Kubeflow Pipelines."""
     platform = project.folder / "deploy/platform"
     for folder in platform.iterdir():
-        if folder.name not in {WAVE, USERS}:
+        if folder.name not in {WAVE, USERS, PROJECT}:
             shutil.rmtree(folder)
     pipelines = platform / PIPELINES
     pipelines.mkdir()

@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from copier import run_copy
 
-from .kubectl import RESTRICTED, Object, as_list, get, kubectl, tried
+from .kubectl import RESTRICTED, Object, allowed, as_list, get, kubectl, tried
 from .overlays import NAME, PIPELINES, build, edit, move, of_kind, with_release
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -79,15 +79,28 @@ def bounded(
 
 
 @pytest.fixture(scope="module")
-def pipelines(cluster: None, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def join(cluster: None, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Return a function that takes a project by its name to a cluster with a platform, and returns its namespace."""
+    namespaces = []
+
+    def join(name: str) -> str:
+        project, namespace = tmp_path_factory.mktemp("existing"), f"test-access-{uuid.uuid4().hex[:8]}"
+        answers = {"repository_name": name, "platform": "existing", "namespace": namespace}
+        run_copy(str(template), project, data=answers, defaults=True, quiet=True)
+        wave = kubectl("kustomize", str(project / "deploy/platform/70-project"))
+        kubectl("apply", "--server-side", "-f", "-", given=wave)
+        namespaces.extend([namespace, f"{namespace}-local"])
+        return namespace
+
+    yield join
+    kubectl("delete", "namespace", *namespaces, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def pipelines(join: Callable[[str], str]) -> tuple[str, str]:
     """Return the namespace of the pipelines and their account, on a cluster that has its platform already."""
-    project, namespace = tmp_path_factory.mktemp("existing"), f"test-access-{uuid.uuid4().hex[:8]}"
-    answers = {"preset": "standard", "platform": "existing", "namespace": namespace}
-    run_copy(str(template), project, data=answers, defaults=True, quiet=True)
-    wave = kubectl("kustomize", str(project / "deploy/platform/70-project"))
-    kubectl("apply", "--server-side", "-f", "-", given=wave)
-    yield namespace, f"system:serviceaccount:{namespace}:{NAME}-pipelines"
-    kubectl("delete", "namespace", namespace, f"{namespace}-local", "--wait=false")
+    namespace = join(NAME)
+    return namespace, f"system:serviceaccount:{namespace}:{NAME}-pipelines"
 
 
 def test_pipelines_may_change_the_release_alone(bounded: Bounded) -> None:
@@ -125,6 +138,15 @@ def test_pipelines_may_do_what_their_steps_need(pipelines: tuple[str, str]) -> N
     others = {"get configmaps", "list pods", "create pods", "get pods:log", f"get {SERVED['standard']}"}
     everything = PIPELINE_RIGHTS | others | TAKEN_BY_NOBODY
     assert allowed(namespace, everything, f"--as={account}") == PIPELINE_RIGHTS
+
+
+def test_pipelines_of_two_projects_share_nothing(pipelines: tuple[str, str], join: Callable[[str], str]) -> None:
+    second = join("churn-risk")
+    other = f"system:serviceaccount:{second}:churn-risk-pipelines"
+    for namespace, account in ((pipelines[0], other), (second, pipelines[1])):
+        for each in (namespace, f"{namespace}-local"):
+            assert allowed(each, PIPELINE_RIGHTS | SEEN | RUN | TAKEN_BY_NOBODY, f"--as={account}") == set()
+    assert allowed(second, PIPELINE_RIGHTS, f"--as={other}") == PIPELINE_RIGHTS
 
 
 def test_pipelines_apply_a_release(bounded: Bounded) -> None:
@@ -184,28 +206,6 @@ def test_every_namespace_denies_what_no_policy_allows(
 def denies_all(policy: Object) -> bool:
     """Return whether a policy takes all pods of its namespace and lets nothing pass."""
     return bool(policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
-
-
-def allowed(namespace: str, rights: set[str], *account: str) -> set[str]:
-    """Return those among rights such as `get pods`, `get pods:log` or `get configmaps/name` that an account has."""
-    asked = sorted(rights)
-    given = as_list([review(namespace, right) for right in asked])
-    answers = kubectl("create", "-f", "-", '-o=jsonpath={.status.allowed}{"\\n"}', *account, given=given).split()
-    return {right for right, answer in zip(asked, answers, strict=True) if answer == "true"}
-
-
-def review(namespace: str, right: str) -> Object:
-    """Return the question whether the one who asks has a right."""
-    verb, _, what = right.partition(" ")
-    what, _, name = what.partition("/")
-    what, _, subresource = what.partition(":")
-    resource, _, group = what.partition(".")
-    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "name": name}
-    return {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes | {"subresource": subresource}},
-    }
 
 
 def pod(namespace: str, **container: object) -> Object:

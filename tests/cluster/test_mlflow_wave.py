@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import NamedTuple
 
 import pytest
 from copier import run_copy
@@ -17,11 +18,11 @@ from tests.local.data_servers import wait_until_up
 from tests.local.projects import Project
 from tests.running import run
 
-from .kubectl import OWN_NAMESPACES, cluster_settings, kubectl
+from .kubectl import OWN_NAMESPACES, allowed, cluster_settings, kubectl
 from .mlflow_wave import (
     blocks,
     interrupt,
-    keep_only_mlflow,
+    keep_mlflow_and_the_project,
     kill,
     listens,
     load_images,
@@ -29,6 +30,8 @@ from .mlflow_wave import (
     secret,
     wait_for_line,
 )
+from .overlays import NAME
+from .test_access import PIPELINE_RIGHTS, TAKEN_BY_NOBODY
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -61,11 +64,23 @@ version = mlflow.MlflowClient().get_model_version_by_alias("wine-cultivars", "ch
 print(mlflow.get_run(version.run_id).info.artifact_uri.removeprefix("mlflow-artifacts:/") + "/colour.txt")
 """
 KEPT = "1 red"
-KINDS = "secrets,configmaps,deployments,statefulsets,jobs,services,networkpolicies"
+KINDS = (
+    "secrets,configmaps,deployments,statefulsets,jobs,services,networkpolicies"
+    ",serviceaccounts,roles,rolebindings,resourcequotas,limitranges"
+)
 LOGIN, READER = "wine-cultivars-mlflow-login", "wine-cultivars-mlflow-reader"
+SECOND = "churn-risk"
 PORTS = [8090, 8333, 5001]
 CHAMPION = b'{"name": "wine-cultivars", "alias": "champion", "version": "1"}'
 EMPTY_DATABASE = ["psql", "--username=mlflow", "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public"]
+
+
+class Joined(NamedTuple):
+    """What `make platform` said when a second project joined, and the objects of the cluster around that."""
+
+    said: str
+    before: dict[str, str]
+    after: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +90,7 @@ def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory
     answers = {"python_version": "3.11", "serving": "seldon"}
     run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
     project = Project(folder, settings=cluster_settings())
-    keep_only_mlflow(project)
+    keep_mlflow_and_the_project(project)
     load_images(project)
     try:
         project.make("platform")
@@ -83,7 +98,7 @@ def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory
             python(project, RECORD)
         yield project
     finally:
-        kubectl("delete", "namespace", "mlflow", "kubeflow", "--ignore-not-found")
+        kubectl("delete", "namespace", "mlflow", "kubeflow", f"{NAME}-local", "--ignore-not-found")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +106,19 @@ def opened(project: Project) -> Iterator["subprocess.Popen[str]"]:
     """Open all parts, and return what keeps them open; the last test to use it ends it."""
     with opening(project, "open") as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def joined(
+    project: Project, opened: "subprocess.Popen[str]", template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Joined]:
+    """Have a second project join the cluster as its guide says."""
+    folder, before = tmp_path_factory.mktemp("second"), versions()
+    run_copy(str(template), folder, data={"repository_name": SECOND}, defaults=True, quiet=True)
+    second = Project(folder, settings=project.settings)
+    said = "".join(second.make(f"platform WAVE={wave}") for wave in ("65-users", "70-project"))
+    yield Joined(said, before, versions())
+    kubectl("delete", "namespace", f"{SECOND}-local")
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +186,20 @@ def of_admin() -> tuple[str, str]:
     return found["user"], found["password"]
 
 
+def rights_to(name: str) -> set[str]:
+    """Return the rights to read or change each object that a project has in the cluster."""
+    objects = {
+        f"secrets/{name}-mlflow-login",
+        f"secrets/{name}-mlflow-reader",
+        f"serviceaccounts/{name}-pipelines",
+        f"serviceaccounts:token/{name}-pipelines",
+        f"roles.rbac.authorization.k8s.io/{name}-pipelines",
+        f"rolebindings.rbac.authorization.k8s.io/{name}-pipelines",
+        f"networkpolicies.networking.k8s.io/{name}-pipelines",
+    }
+    return {f"{verb} {each}" for verb in ("get", "create", "patch", "delete") for each in objects}
+
+
 @pytest.mark.usefixtures("opened")
 def test_server_asks_for_a_login() -> None:
     assert status(EXPERIMENTS) == 401
@@ -188,25 +230,32 @@ def test_login_of_model_servers_reads_and_changes_nothing(project: Project) -> N
     assert status(ALIAS, of_project(), body=CHAMPION) == 200
 
 
-@pytest.mark.usefixtures("opened")
-def test_second_project_has_users_of_its_own_and_touches_nothing_of_the_first(
-    project: Project, template: Path, tmp_path: Path
-) -> None:
-    run_copy(str(template), tmp_path, data={"repository_name": "churn-risk"}, defaults=True, quiet=True)
-    second = Project(tmp_path, settings=project.settings)
-    before = versions()
-
-    said = second.make("platform WAVE=65-users")
-
-    assert re.findall("made a password: (.*)", said) == [
-        f"mlflow/churn-risk-mlflow-{kind}" for kind in ("login", "reader")
+def test_second_project_has_passwords_of_its_own_and_touches_nothing_of_the_first(joined: Joined) -> None:
+    assert re.findall("made a password: (.*)", joined.said) == [
+        f"mlflow/{SECOND}-mlflow-login",
+        f"mlflow/{SECOND}-mlflow-reader",
+        f"kubeflow/{SECOND}-mlflow-login",
+        f"{SECOND}-local/{SECOND}-mlflow-reader",
     ]
-    assert before.items() <= versions().items()
-    login = of("churn-risk-mlflow-login")
+    assert joined.before.items() <= joined.after.items()
+
+
+@pytest.mark.usefixtures("joined")
+def test_users_of_two_projects_change_their_own_models_alone() -> None:
+    login = of(f"{SECOND}-mlflow-login")
     assert status(MODELS, login, body=b'{"name": "churn-risk"}') == 200
     assert status(DELETE, of_project(), body=b'{"name": "churn-risk"}', method="DELETE") == 403
     assert status(ALIAS, login, body=CHAMPION) == 403
     assert status(ALIAS, of_project(), body=CHAMPION) == 200
+
+
+@pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize(("name", "other"), [(NAME, SECOND), (SECOND, NAME)])
+def test_account_of_a_project_may_do_nothing_with_what_is_anothers(name: str, other: str) -> None:
+    account = f"--as=system:serviceaccount:kubeflow:{name}-pipelines"
+    asked = PIPELINE_RIGHTS | TAKEN_BY_NOBODY | rights_to(other)
+    assert allowed("kubeflow", asked, account) == PIPELINE_RIGHTS
+    assert allowed(f"{other}-local", asked, account) == set()
 
 
 @pytest.mark.usefixtures("opened")
