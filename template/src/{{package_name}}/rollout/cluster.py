@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAMESPACED = "ServiceAccount"
 """A kind that every overlay has, in its namespace."""
 FAILED = "InternalError"
-"""The reason of the events by which KServe and Seldon tell what Kubernetes refused them."""
+"""The reason of the events by which operators tell what Kubernetes refused them."""
 
 
 def render(overlay: Path) -> list[Object]:
