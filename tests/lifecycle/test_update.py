@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.running import run
+from tests.running import ROOT, run
 
 from .conftest import Fresh, Generate
 from .releases import CHANGED, MAJOR, MINOR, MOVED, REMOVED, STAND_INS, TEAMS_OWN, UNDER_TEST
@@ -179,16 +179,20 @@ def test_news_are_shown_and_kept_in_the_commit(repository: Generate) -> None:
 def test_folder_of_a_larger_repository_is_updated(repository: Generate, fresh: Fresh) -> None:
     project = repository(UNDER_TEST, preset="minimal")
     expected = fresh(MAJOR, project.answers)
-    inside = project.folder / "models/wine"
+    inside = project.folder / "modèles 100%s/wine"
     inside.mkdir(parents=True)
     for path in project.git("ls-tree", "--name-only", "HEAD").split():
-        project.git("mv", path, "models/wine")
+        project.git("mv", path, str(inside))
     (project.folder / "README.md").write_text("# All models\n")
+    (inside / "Makefile").write_bytes((inside / "Makefile").read_bytes() + b"# Ours.\n")
+    (inside / ".env.example").unlink()
     project.commit()
 
     done = Repository(inside).update()
 
     assert done.returncode == 0, done.stderr
+    del expected[".env.example"]  # what was deleted stays so
+    expected["Makefile"] += b"# Ours.\n"
     assert Repository(inside).files() == expected
     assert (project.folder / "README.md").read_text() == "# All models\n"
 
@@ -209,6 +213,24 @@ def test_folder_without_git_is_refused(repository: Generate) -> None:
     shutil.rmtree(project.folder / ".git")
 
     assert project.update().stderr.startswith("Error: this folder is not in Git")
+
+
+def test_repository_of_another_owner_is_refused_in_gits_words(repository: Generate) -> None:
+    said = repository(UNDER_TEST, preset="minimal").make("update", GIT_TEST_ASSUME_DIFFERENT_OWNER="1").stderr
+
+    assert said.startswith("Error: Git does not read this folder: fatal: detected dubious ownership")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [("2.0.0rc1", "2.0.0"), ("v1.10.0-rc.1", "v1.10.0"), ("1.9.0", "1.10.0")]
+)
+def test_candidate_comes_before_its_release(earlier: str, later: str) -> None:
+    function = "source <(sed -n '/^sortable() {/,/^}/p' template/scripts/update)"
+    sort = f"for each in {later} {earlier}; do sortable $each; done | sort -V | tail -n 1; sortable {later}"
+
+    newest, expected = run("bash", "-c", f"{function}; {sort}", cwd=ROOT).split()
+
+    assert newest == expected
 
 
 @pytest.mark.parametrize(
