@@ -41,6 +41,22 @@ FAILURES = 10
 SHIFTED = {"alcohol": 2.5, "hue": 0.8}
 """By how much the shifted traffic is moved, column by column."""
 CALM, MOVED, FAILING = "local", "moved", "failing"
+HUGE = {"hue": 3e38}
+"""What a request may hold, and the model of `FRAGILE_LIBRARY` fails on."""
+FRAGILE_LIBRARY = """
+from sklearn.linear_model import LogisticRegression
+
+predict = LogisticRegression.predict
+
+
+def predict_unless_huge(self, rows):
+    if abs(rows).max() > 1e30:
+        raise ValueError("too large")
+    return predict(self, rows)
+
+
+LogisticRegression.predict = predict_unless_huge
+"""
 MOST_SERIES = 600
 """For 13 columns of 11 bins and a prediction of 5: twice 148, and the server's own."""
 
@@ -56,6 +72,14 @@ def rows(watched: Project) -> list[Row]:
     )
     with table.open() as lines:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the settings of a server whose model fails on huge numbers."""
+    folder = tmp_path_factory.mktemp("fragile")
+    (folder / "sitecustomize.py").write_text(FRAGILE_LIBRARY)
+    return {"PYTHONPATH": str(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +104,11 @@ def gateway(watched: Project, rows: list[Row], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def prometheus(
-    watched: Project, rows: list[Row], gateway: str, tmp_path_factory: pytest.TempPathFactory
+    watched: Project, rows: list[Row], gateway: str, fragile: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
     """Return a Prometheus that has seen calm, shifted and failing traffic."""
     with ExitStack() as stack:
-        capture = {"CAPTURE_URI": str(watched.folder / "more")}
+        capture = {"CAPTURE_URI": str(watched.folder / "more")} | fragile
         starts = {name: stack.enter_context(starting(watched, **capture)) for name in (CALM, MOVED, FAILING)}
         for server in starts.values():
             server.wait_for(server.ready_processes, SECONDS_TO_START)
@@ -100,7 +124,7 @@ def prometheus(
         send(starts[MOVED], rows, SHIFTED)
         send(starts[FAILING], rows, {})
         for _ in range(FAILURES):
-            assert starts[FAILING].ask("/predict", [rows[0] | {"hue": 1e308}]).status == 500
+            assert starts[FAILING].ask("/predict", [rows[0] | HUGE]).status == 500
         sent = REQUESTS * ROWS_EACH
         found.wait_for(lambda: [v for _, v in found.values("model_server_rows_total") if v] == [sent] * 3)
         found.wait_for_rules()
@@ -199,11 +223,11 @@ def test_labels_are_bounded(prometheus: Prometheus) -> None:
         assert prometheus.value(f"max(count by (__name__, column, role) ({own}))") < MOST_SERIES
 
 
-def test_server_counts_why_it_refused(watched: Project, rows: list[Row]) -> None:
-    with serving(watched) as server:
+def test_server_counts_why_it_refused(watched: Project, rows: list[Row], fragile: dict[str, str]) -> None:
+    with serving(watched, **fragile) as server:
         server.ask("/predict", [{"alcohol": 1}])
         server.ask(f"{MODEL}/versions/9/infer", {"inputs": []})
-        server.ask("/predict", [rows[0] | {"hue": 1e308}])
+        server.ask("/predict", [rows[0] | HUGE])
         text = server.ask("/metrics").body.decode()
     for reason, code in {"invalid": 400, "not_served": 404, "model_failed": 500}.items():
         assert f'model_server_errors_total{{code="{code}",model="{NAME}",reason="{reason}",version="1"}} 1.0' in text
