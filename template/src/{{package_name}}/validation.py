@@ -57,11 +57,16 @@ def check(frame: pd.DataFrame, target: str, schema: pa.DataFrameSchema, source: 
 
 def require_labels(target: pd.Series) -> None:
     """Raise a DataError where a column holds what is no class."""
-    kind = kind_of(target.dtype)
-    found = target[target % 1 != 0].dropna() if kind == NUMBER else target.dropna() if kind == DATE else target[:0]
+    present, kind = target.dropna(), kind_of(target.dtype)
+    if kind == DATE:
+        what, found = "dates", present
+    elif kind == NUMBER:
+        what, found = "fractions", present[present % 1 != 0]
+    else:
+        return
     if found.size:
-        what = f"{'dates' if kind == DATE else 'fractions'}, which are no classes: {shown(found)}"
-        raise DataError(f"Column {target.name!r} holds {what}; make them text, or set DATA_TARGET.")
+        seen = f"{what}, which are no classes: {shown(found)}"
+        raise DataError(f"Column {target.name!r} holds {seen}; make them text, or set DATA_TARGET.")
 
 
 def conform(frame: pd.DataFrame, schema_path: Path = SCHEMA) -> pd.DataFrame:
