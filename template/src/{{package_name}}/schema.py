@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
+import yaml
 from pandera.io import pandas_io
 
 from .errors import DataError
@@ -47,8 +48,9 @@ def infer(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_by
     for name in columns.keys() & split_by:
         columns[name].checks = []
     columns[target] = pa.Column(kind.dtype, pa.Check.isin(labels))
-    text = pandas_io.to_yaml(pa.DataFrameSchema(columns, strict=True))
-    check(frame, target, pandas_io.from_yaml(text), schema_path.name)  # type: ignore[no-untyped-call]
+    schema = yaml.safe_load(pandas_io.to_yaml(pa.DataFrameSchema(columns, strict=True)))
+    text = yaml.safe_dump(schema, sort_keys=False, allow_unicode=True)  # ü, not \xFC
+    check(frame, target, pandas_io.from_yaml(text.encode()), schema_path.name)  # type: ignore[no-untyped-call]
     schema_path.write_text(NOTE + text, encoding="utf-8")
 
 

@@ -90,7 +90,7 @@ def texts(schema_path: Path = SCHEMA) -> list[str]:
 
 def read_schema(path: Path) -> pa.DataFrameSchema:
     """Return the schema of a YAML file."""
-    schema: pa.DataFrameSchema = pandas_io.from_yaml(path)  # type: ignore[no-untyped-call]
+    schema: pa.DataFrameSchema = pandas_io.from_yaml(path.read_bytes())  # type: ignore[no-untyped-call]
     return schema
 
 
