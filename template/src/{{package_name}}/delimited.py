@@ -49,13 +49,14 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
 
 
 def _check_header(content: bytes) -> None:
-    """Refuse a header that is not separated by commas, or names a column twice, which pandas would rename."""
+    """Refuse a header without commas, or one that names a column twice or not at all, as pandas would name it."""
     header = pd.read_csv(BytesIO(content), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
     if header.size == 1 and (separator := OTHER_SEPARATORS.search(header[0])):
         raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
-    named = header[header != ""]
-    if named.duplicated().any():
-        raise DataError(f"its header names {named[named.duplicated()].iloc[0]!r} twice; rename one of these columns")
+    if nameless := (header == "").sum():
+        raise DataError(f"its header has no name for {nameless} of its columns; name each, or drop a mere row count")
+    if header.duplicated().any():
+        raise DataError(f"its header names {header[header.duplicated()].iloc[0]!r} twice; rename one of these columns")
 
 
 def _is_no_integer(written: pd.Series, parsed: pd.Series) -> bool:
