@@ -106,9 +106,12 @@ def bring(*command: str, **options: Any) -> str:
 
 
 def require_docker() -> None:
-    """Give up where no Docker engine answers."""
-    if complaint := unanswered(require("docker"), "info"):
+    """Give up where no Docker engine answers, or the client lacks the plugin that builds."""
+    docker = require("docker")
+    if complaint := unanswered(docker, "info"):
         give_up(f"no Docker engine answers: {complaint}")
+    if complaint := unanswered(docker, "buildx", "version"):
+        give_up(f"{docker} has no buildx, which builds images: {complaint}")
 
 
 def require_index() -> None:

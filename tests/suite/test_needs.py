@@ -58,6 +58,12 @@ def test_engine_that_is_not_running_is_a_reason_to_skip(has: Program) -> None:
         needs.require_docker()
 
 
+def test_client_without_the_plugin_that_builds_is_a_reason_to_skip(has: Program) -> None:
+    docker = has("docker", 'test "$1" != buildx && echo Docker version 29.9.2 || { echo unknown command; exit 1; }')
+    with pytest.raises(pytest.skip.Exception, match=f"^{docker} has no buildx, which builds images: unknown command$"):
+        needs.require_docker()
+
+
 def test_missing_part_of_a_program_is_a_reason_to_skip(has: Program) -> None:
     install = has("mariadb-install-db", "echo my_print_defaults: not found; exit 1")
     with pytest.raises(pytest.skip.Exception, match="my_print_defaults: not found"):
