@@ -59,6 +59,13 @@ class Prometheus:
         """Return those of some named expressions that have no answer now."""
         return {name: text for name, text in expressions.items() if not self.answers(text)}
 
+    def wait_for_answers(self, expressions: dict[str, str], seconds: float = SECONDS) -> None:
+        """Return once each of some named expressions has an answer; a rate has one after two scrapes."""
+        deadline = time.monotonic() + seconds
+        while missing := self.unanswered(expressions):
+            assert time.monotonic() < deadline, f"no answer within {seconds} s: {missing}; up: {self.values('up')}"
+            time.sleep(0.5)
+
     def alerts(self) -> list[dict[str, str]]:
         """Return the labels of each alert that fires."""
         return [alert["labels"] for alert in self.get("alerts")["alerts"] if alert["state"] == "firing"]
