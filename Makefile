@@ -5,6 +5,8 @@
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
 READY := .venv/ready
+CHASSIS := template/vendor/ml-chassis
+export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 
 # What a release is told counts on make's command line alone: a shell or a CI may have a VERSION of its own.
 ARGUMENTS := VERSION DRY_RUN
@@ -21,13 +23,13 @@ test: $(READY) lint ## Run the whole test suite
 	@.venv/bin/python scripts/test.py
 
 lint: $(READY) ## Check style and types of the template's own code
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
+	.venv/bin/ruff check . $(CHASSIS)
+	.venv/bin/ruff format --check . $(CHASSIS)
 	.venv/bin/mypy
 
 format: $(READY) ## Fix style
-	.venv/bin/ruff check --fix
-	.venv/bin/ruff format
+	.venv/bin/ruff check --fix . $(CHASSIS)
+	.venv/bin/ruff format . $(CHASSIS)
 
 questions: $(READY) ## Bring cookiecutter.json up to date with copier.yml
 	.venv/bin/python scripts/cookiecutter_json.py cookiecutter.json

@@ -98,6 +98,12 @@ def renderer(template: Path, parent: Path) -> Render:
 
 
 @pytest.fixture(scope="session")
+def trained(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return the smallest project, with a trained champion in its MLflow."""
+    return trained_project(template, tmp_path_factory.mktemp("trained"), preset="minimal")
+
+
+@pytest.fixture(scope="session")
 def image_project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project that Docker can build, with a trained champion in its MLflow."""
     require_docker()

@@ -39,7 +39,7 @@ RELEASES: dict[str, tuple[Any, ...]] = {
 """The stable version, the candidate, how it takes part and its share."""
 WRITE = """
 import sys
-from wine_cultivars.errors import RolloutError
+from ml_chassis.errors import RolloutError
 from wine_cultivars.rollout.release import Release
 try:
     print(end=Release(sys.argv[1], sys.argv[2], *eval(sys.argv[3])).component())

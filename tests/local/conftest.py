@@ -21,12 +21,6 @@ print(load_settings().image_of_steps, identity(), commit(), sep=",")
 
 
 @pytest.fixture(scope="session")
-def trained(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return the smallest project, with a trained champion in its MLflow."""
-    return trained_project(template, tmp_path_factory.mktemp("trained"), preset="minimal")
-
-
-@pytest.fixture(scope="session")
 def watched(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a small project that is monitored and rolled out on a cluster of others, with a champion in its MLflow."""
     answers = {

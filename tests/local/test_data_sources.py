@@ -54,7 +54,7 @@ READ = """
 import sys
 import pandas as pd
 from wine_cultivars.data import load, read_parquet
-from wine_cultivars.errors import DataError, SettingsError
+from ml_chassis.errors import DataError, SettingsError
 from wine_cultivars.settings import load_settings
 try:
     rows = load(*load_settings().data_source)
@@ -67,7 +67,7 @@ else:
 INGEST = """
 import sys
 from types import SimpleNamespace
-from wine_cultivars.errors import DataError
+from ml_chassis.errors import DataError
 from wine_cultivars.pipelines.components import ingest
 raw = SimpleNamespace(path=f"{sys.argv[1]}/raw.parquet", metadata={})
 try:

@@ -28,7 +28,7 @@ import mlflow
 import msgspec
 from wine_cultivars.data import load
 from wine_cultivars.runs import connect
-from wine_cultivars.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
+from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
 from wine_cultivars.settings import load_settings
 from wine_cultivars.validation import texts
 

@@ -23,7 +23,9 @@ def now():
     return identity.identity()
 
 before = now()
-for file in (file for file in Path("src").rglob("*") if file.is_file() and "__pycache__" not in file.parts):
+files = [file for top in ("src", "vendor") for file in Path(top).rglob("*") if file.is_file()]
+assert {file.parts[0] for file in files} == {"src", "vendor"}
+for file in (file for file in files if "__pycache__" not in file.parts):
     text = file.read_bytes()
     file.write_bytes(text + b"\\n")
     if now() == before:

@@ -78,8 +78,8 @@ def test_pipeline_image_has_the_pipelines(pipeline_image: str) -> None:
 
 @pytest.mark.usefixtures("serving_image")
 def test_change_of_code_installs_only_the_project(image_project: Project) -> None:
-    errors = image_project.folder / "src/wine_cultivars/errors.py"
-    errors.write_text(errors.read_text() + "\nCHANGED = True\n")
+    data = image_project.folder / "src/wine_cultivars/data.py"
+    data.write_text(data.read_text() + "\nCHANGED = True\n")
 
     printed = make_image(image_project, "serving")
 

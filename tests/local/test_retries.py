@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from wine_cultivars import data, holdout, tracking  # the latter for the forks too
-from wine_cultivars.errors import RegistryError
+from ml_chassis.errors import RegistryError
 from wine_cultivars.model_files import write
 from wine_cultivars.pipelines import components
 from wine_cultivars.registry import Registry

@@ -128,7 +128,7 @@ def walk(table: tuple[str, dict[str, list[Any]], dict[str, pa.DataType]]) -> Non
 
 def ask(client: TestClient, name: str, rows: pd.DataFrame) -> list[Any]:
     """Return the answers for rows, which are the same by tensor and by record."""
-    protocol = module("serving.protocol")
+    protocol = importlib.import_module("ml_chassis.serving.protocol")
     described = client.get(f"/v2/models/{name}").json()["inputs"]
     tensors = protocol.input_tensors(rows, [protocol.TensorMetadata(**each) for each in described])
     body = {"inputs": [{key: getattr(each, key) for key in ("name", "shape", "datatype", "data")} for each in tensors]}

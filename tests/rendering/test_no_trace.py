@@ -8,7 +8,7 @@ import pytest
 
 from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults, outcome, parts
 from .conftest import Rendered
-from .texts import lines_with, texts
+from .texts import is_library, lines_with, texts
 
 # What tells that a value was chosen. Every value of every option is here: one of a new option fails until it is added.
 SIGNS: dict[tuple[str, Any], str] = {
@@ -89,4 +89,5 @@ def mentions(project: Path, sign: tuple[str, Any]) -> list[str]:
     """Return the paths and lines that tell of a value."""
     pattern = re.compile(SIGNS[sign])
     found = [path for path in texts(project) if pattern.search(path)] + lines_with(project, pattern)
-    return [line for line in found if not line.startswith(".copier-answers.yml:")]  # it may record a "no"
+    # The answers may record a "no". The library knows of every option: which one it is told at run time.
+    return [line for line in found if not (line.startswith(".copier-answers.yml:") or is_library(line))]

@@ -20,6 +20,11 @@ def texts(project: Path) -> dict[str, str]:
     }
 
 
+def is_library(path: str) -> bool:
+    """Tell whether a path of a repository is of the library, which is the same in all of them."""
+    return path.startswith("vendor/")
+
+
 def lines_with(project: Path, pattern: re.Pattern[str]) -> list[str]:
     """Return `path:number: line` of each line where the pattern is found."""
     anywhere = re.compile(pattern.pattern, pattern.flags | re.MULTILINE)  # most texts have no such line

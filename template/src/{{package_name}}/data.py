@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import fsspec
 import pandas as pd
+from ml_chassis.addresses import DATABASES, Address, is_address, parse
+from ml_chassis.arrow import typed
+from ml_chassis.databases import read_table
+from ml_chassis.delimited import read_csv
+from ml_chassis.errors import DataError
 
-from .addresses import DATABASES, Address, is_address, parse
-from .arrow import typed
-from .databases import read_table
-from .delimited import read_csv
-from .errors import DataError
 from .holdout import hold_out
 
 SAMPLE = "sklearn:wine"

@@ -11,12 +11,11 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from ml_chassis.errors import DataError
+from ml_chassis.kinds import dates_of, shown
 from numpy.typing import NDArray
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from pydantic import BaseModel, Field, TypeAdapter
-
-from .errors import DataError
-from .kinds import dates_of, shown
 
 Mask = NDArray[np.bool_]
 

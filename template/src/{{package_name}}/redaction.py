@@ -33,9 +33,9 @@ def print_traceback(kind: type[BaseException], error: BaseException, trace: Trac
 @cache
 def _secrets() -> list[str]:
     """Return what must not be shown, the longest first, also as it is written in addresses."""
+    from ml_chassis.errors import SettingsError
     from pydantic import SecretStr
 
-    from .errors import SettingsError
     from .settings import load_settings
 
     values = [value for name, value in os.environ.items() if SECRET_VARIABLE.search(name)]

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
+from ml_chassis.errors import RegistryError
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from .errors import RegistryError
 from .identity import identity
 from .runs import connect
 from .settings import Settings

@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import mlflow
+from ml_chassis.errors import RegistryError, SettingsError
 from mlflow import ActiveRun, MlflowClient
 from mlflow.exceptions import MlflowException
 
-from .errors import RegistryError, SettingsError
 from .settings import Settings
 
 PIPELINE_RUN = "pipeline_run_id"

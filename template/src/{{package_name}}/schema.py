@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 import yaml
+from ml_chassis.errors import DataError
+from ml_chassis.kinds import DATE, INTEGER, NUMBER, TEXT, kind_of, shown
 from pandera.io import pandas_io
 
-from .errors import DataError
 from .features import MOST_CATEGORIES
-from .kinds import DATE, INTEGER, NUMBER, TEXT, kind_of, shown
 from .validation import NO_ROWS, SCHEMA, check, read_schema, require_labels, warns
 
 MOST_LABELS = 50

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
+from ml_chassis.errors import DataError
+from ml_chassis.kinds import DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
 from pandera.errors import SchemaErrors
 from pandera.io import pandas_io
-
-from .errors import DataError
-from .kinds import DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
 
 SCHEMA = Path(str(files(__package__) / "schema.yaml"))
 NO_ROWS = "The data has no rows; check DATA_URI and DATA_TABLE."

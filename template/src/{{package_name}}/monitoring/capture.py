@@ -11,11 +11,11 @@ import fsspec
 import msgspec
 import numpy as np
 import pandas as pd
+from ml_chassis.errors import MonitoringError
+from ml_chassis.serving.columns import Rows
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from ..errors import MonitoringError
-from ..serving.columns import Rows
 from ..settings import Settings
 
 CAPTURED = Counter("model_server_captured_rows", "Rows captured for drift reports.", ["model", "version", "outcome"])

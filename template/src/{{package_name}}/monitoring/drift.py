@@ -11,12 +11,12 @@ import mlflow
 import pandas as pd
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Report
 from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset
+from ml_chassis.errors import MonitoringError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pandas.api.types import is_numeric_dtype
 
 from ..data import read_parquet
-from ..errors import MonitoringError
 from ..registry import Registry
 from ..settings import Settings
 from ..tracking import REFERENCE

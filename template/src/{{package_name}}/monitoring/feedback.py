@@ -8,8 +8,8 @@ import fsspec
 import mlflow
 import msgspec
 import pandas as pd
+from ml_chassis.errors import MonitoringError
 
-from ..errors import MonitoringError
 from ..settings import Settings
 from .accuracy import Accuracy
 from .capture import Row, captured, folder

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+from ml_chassis.serving.columns import Rows, together
 from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge
 
-from ..serving.columns import Rows, together
 from ..serving.model import ServedModel
 from ..serving.telemetry import REQUEST_ID
 from ..settings import Settings

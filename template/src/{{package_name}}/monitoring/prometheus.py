@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+from ml_chassis.errors import MonitoringError
 
-from ..errors import MonitoringError
 from ..settings import PROJECT, Settings
 
 RULES = Path("deploy/monitoring/rules")

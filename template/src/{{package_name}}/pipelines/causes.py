@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
-from ..errors import ClusterError
+from ml_chassis.errors import ClusterError
+
 from ..kubectl import Kubectl, Object, stuck, unschedulable
 from ..settings import Settings
 

@@ -7,9 +7,9 @@ from typing import Any
 from kfp import Client
 from kfp_server_api import V2beta1PipelineTaskDetail as Task
 from kfp_server_api import V2beta1Run as Run
+from ml_chassis.errors import ClusterError, PipelineError
 from rich.console import Console
 
-from ..errors import ClusterError, PipelineError
 from ..settings import Settings
 from .causes import cause_of, stuck_in, was_stopped
 from .local import row

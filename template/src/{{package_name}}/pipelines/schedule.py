@@ -14,8 +14,8 @@ from croniter import CroniterBadDateError, CroniterError, croniter
 from kfp import Client
 from kfp.compiler import Compiler
 from kfp.dsl.base_component import BaseComponent
+from ml_chassis.errors import ClusterError, PipelineError
 
-from ..errors import ClusterError, PipelineError
 from ..kubectl import Kubectl
 from ..settings import PROJECT, Settings
 from .server import ACCOUNT, connected, require_account

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 from kfp import Client
 from kfp_server_api import ApiException
+from ml_chassis.errors import ClusterError, PipelineError
+from ml_chassis.proxies import may_ask
 from urllib3.exceptions import HTTPError
 
-from ..errors import ClusterError, PipelineError
 from ..kubectl import Kubectl
-from ..proxies import may_ask
 from ..settings import PROJECT, Settings
 
 ACCOUNT = f"{PROJECT}-pipelines"

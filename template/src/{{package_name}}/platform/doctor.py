@@ -7,8 +7,8 @@ from textwrap import indent
 from typing import NamedTuple
 
 import typer
+from ml_chassis.errors import ClusterError
 
-from ..errors import ClusterError
 from ..kubectl import Kubectl
 from ..settings import Settings
 

@@ -5,7 +5,8 @@ import subprocess
 from ipaddress import ip_network
 from pathlib import Path
 
-from ..errors import ClusterError
+from ml_chassis.errors import ClusterError
+
 from .waves import Manifest, Wave
 
 FOLDER = "load-balancer"

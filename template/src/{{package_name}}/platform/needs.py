@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import ClusterError
+from ml_chassis.errors import ClusterError
+
 from ..kubectl import Kubectl
 from ..settings import Settings
 from .doctor import Check, Finding, cluster

@@ -4,7 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-from ..errors import ClusterError
+from ml_chassis.errors import ClusterError
+
 from ..kubectl import run
 from .waves import FOLDER, waves
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import ClusterError
+from ml_chassis.errors import ClusterError
+
 from ..kubectl import run
 
 FOLDER = Path("deploy/platform")

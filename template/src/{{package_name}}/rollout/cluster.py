@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from ml_chassis.errors import ClusterError
 
-from ..errors import ClusterError
 from ..kubectl import MANAGER, Kubectl, Object, run
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from functools import cache
 
 import typer
+from ml_chassis.errors import ClusterError
 
-from ..errors import ClusterError
 from ..kubectl import Kubectl
 from ..platform.access import user_and_password
 from ..platform.parts import opened

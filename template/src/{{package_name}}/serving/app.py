@@ -8,6 +8,18 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from ml_chassis.serving.protocol import (
+    ErrorMessage,
+    InferenceRequest,
+    InferenceResponse,
+    ModelMetadata,
+    Predictions,
+    check_outputs,
+    output_tensor,
+    rows_of_records,
+    rows_of_tensors,
+)
+from ml_chassis.serving.refusals import Reason, Refusal
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,18 +32,6 @@ from .. import __package__ as package
 from ..settings import PROJECT, Settings, load_settings
 from . import telemetry
 from .openapi import document
-from .protocol import (
-    ErrorMessage,
-    InferenceRequest,
-    InferenceResponse,
-    ModelMetadata,
-    Predictions,
-    check_outputs,
-    output_tensor,
-    rows_of_records,
-    rows_of_tensors,
-)
-from .refusals import Reason, Refusal
 from .runtime import Runtime
 
 Endpoint = Callable[[Request], Awaitable[Response]]

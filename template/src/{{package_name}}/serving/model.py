@@ -12,6 +12,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 import yaml
+from ml_chassis.errors import ServingError
+from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -20,11 +22,9 @@ from mlflow.types import DataType
 from numpy.typing import NDArray
 
 from .. import model_files
-from ..errors import ServingError
 from ..model_files import ORIGIN, LoadedModel
 from ..registry import DIGEST
 from ..settings import Settings
-from .columns import Columns, Rows, TensorMetadata, tensors_of
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 

@@ -4,10 +4,10 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from ml_chassis.serving.protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
 from .. import __package__ as package
 from ..settings import PROJECT
-from .protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
 BODIES = [InferenceRequest, InferenceResponse, ModelMetadata, Predictions, ErrorMessage]
 NO_MODEL = {"404": "No such model or version here", "503": "Loading; try again"}

@@ -4,9 +4,9 @@ import httpx2
 import msgspec
 import pandas as pd
 
-from ..errors import ServingError
-from ..proxies import may_ask
-from .protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
+from ml_chassis.errors import ServingError
+from ml_chassis.proxies import may_ask
+from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
 
 TIMEOUT_SECONDS = 10
 

@@ -9,8 +9,8 @@ import msgspec
 import pandas as pd
 from numpy.typing import NDArray
 
-from .columns import NUMPY_TYPES, Columns, Rows, TensorMetadata, array_of, cast
-from .refusals import Refusal
+from ml_chassis.serving.columns import NUMPY_TYPES, Columns, Rows, TensorMetadata, array_of, cast
+from ml_chassis.serving.refusals import Refusal
 
 MATRIX = 2
 """The number of a matrix's dimensions."""

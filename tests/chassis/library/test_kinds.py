@@ -1,26 +1,23 @@
-{% if team_files %}
 from pathlib import Path
 
-{% endif %}
 import numpy as np
 import pandas as pd
 import pytest
+from ml_chassis.kinds import BOOLEAN, DATE, INTEGER, KINDS, NUMBER, TEXT, Kind, converted, kind_of
+from ml_chassis.serving.columns import SIGNATURE_TYPES
 
-from {{ package_name }}.kinds import BOOLEAN, DATE, INTEGER, KINDS, NUMBER, TEXT, Kind, converted, kind_of
-from {{ package_name }}.serving.columns import SIGNATURE_TYPES
+PAGE = Path(__file__).parents[3] / "template/docs/data.md.jinja"
 
 
-{% if team_files %}
 def test_page_shows_the_table() -> None:
     rows = [
         (kind.plural, kind.read_from, f"`{kind.dtype}`", f"`{kind.missing_dtype}`", kind.missing, kind.datatype)
         for kind in KINDS
     ]
 
-    assert "\n".join(f"| {' | '.join(cells)} |" for cells in rows) in Path("docs/data.md").read_text()
+    assert "\n".join(f"| {' | '.join(cells)} |" for cells in rows) in PAGE.read_text()
 
 
-{% endif %}
 def test_server_has_the_datatypes_of_the_table() -> None:
     served = {mlflow.name: datatype for mlflow, datatype in SIGNATURE_TYPES.items()}
 

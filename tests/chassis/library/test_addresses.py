@@ -1,6 +1,5 @@
 import pytest
-
-from {{ package_name }}.addresses import parse, without_secrets
+from ml_chassis.addresses import parse, without_secrets
 
 
 @pytest.mark.parametrize(

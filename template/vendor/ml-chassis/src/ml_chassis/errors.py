@@ -29,21 +29,17 @@ class PipelineError(ProjectError):
     """A pipeline step failed."""
 
 
-{% if cluster_tools %}
 class ClusterError(ProjectError):
     """The cluster cannot be reached, or does not take or run what it was given."""
 
 
-{% endif %}
 class RolloutError(ProjectError):
     """A release cannot be delivered, or does not serve well."""
 
 
-{% if monitoring %}
 class MonitoringError(ProjectError):
     """What a report needs is missing, or cannot be read."""
 
 
-{% endif %}
 class ServingError(ProjectError):
     """The model server cannot start or did not answer as expected."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from .addresses import Address, parse
-from .errors import DataError
+from ml_chassis.addresses import Address, parse
+from ml_chassis.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

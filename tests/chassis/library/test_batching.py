@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from ml_chassis.serving.batching import Batcher
+from ml_chassis.serving.columns import Rows
+from ml_chassis.serving.refusals import Refusal
 from numpy.typing import NDArray
-
-from {{ package_name }}.serving.batching import Batcher
-from {{ package_name }}.serving.columns import Rows
-from {{ package_name }}.serving.refusals import Refusal
 
 
 class Doubler:

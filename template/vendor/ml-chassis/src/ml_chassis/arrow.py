@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import types
 
-from .errors import DataError
-from .kinds import MOST_EXACT, shown
+from ml_chassis.errors import DataError
+from ml_chassis.kinds import MOST_EXACT, shown
 
 REMEDIES = {
     "duration": "make it a number of seconds",

@@ -4,8 +4,8 @@ import pandas as pd
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
-from .kinds import BOOLEAN, kind_of
-from .serving.columns import tensors_of
+from ml_chassis.kinds import BOOLEAN, kind_of
+from ml_chassis.serving.columns import tensors_of
 
 
 def signature(training_rows: pd.DataFrame, held_out_rows: pd.DataFrame, answers: pd.Series) -> ModelSignature:

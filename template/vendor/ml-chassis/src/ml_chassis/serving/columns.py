@@ -12,9 +12,9 @@ import pandas as pd
 from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
-from ..errors import ServingError
-from ..kinds import LARGEST, dates_of
-from .refusals import Refusal
+from ml_chassis.errors import ServingError
+from ml_chassis.kinds import LARGEST, dates_of
+from ml_chassis.serving.refusals import Refusal
 
 Rows = NDArray[Any] | pd.DataFrame
 """Rows for the model: a matrix [rows, columns] of numbers where it takes one, else a DataFrame."""

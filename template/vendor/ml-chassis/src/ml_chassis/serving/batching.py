@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Rows, together
-from .refusals import Reason, Refusal
+from ml_chassis.serving.columns import Rows, together
+from ml_chassis.serving.refusals import Reason, Refusal
 
 MOST_ROWS_TOGETHER = 1_000
 

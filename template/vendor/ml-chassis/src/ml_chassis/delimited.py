@@ -8,7 +8,7 @@ from typing import IO, Any
 import pandas as pd
 from pandas.errors import EmptyDataError
 
-from .errors import DataError
+from ml_chassis.errors import DataError
 
 LEADING_ZERO = r"[+-]?0\d"
 """How digits begin that are no number: 007 is not 7."""

@@ -1,0 +1,1 @@
+"""What ML repositories have in common: data, the model server and its client."""

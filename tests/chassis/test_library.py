@@ -1,0 +1,45 @@
+"""The library in `template/vendor` holds to the rules of generated code, and works apart from a project."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Render
+from tests.local.projects import Project
+from tests.running import ROOT, run
+
+LIBRARY = "vendor/ml-chassis"
+TESTS = Path(__file__).parent / "library"
+"""Tests of the library's modules. They run in a repository, which has what the library needs."""
+
+in_a_repository = pytest.mark.xdist_group("model-server")
+
+
+@in_a_repository
+def test_units_work(trained: Project) -> None:
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", f"--config-file={LIBRARY}/pyproject.toml"]
+    run("uv", "run", "pytest", *options, str(TESTS), cwd=trained.folder, env=trained.environment)
+
+
+@in_a_repository
+def test_types_are_strict(trained: Project) -> None:
+    options = [f"--config-file={LIBRARY}/pyproject.toml", f"{LIBRARY}/src", str(TESTS)]
+    run("uv", "run", "mypy", *options, cwd=trained.folder, env=trained.environment)
+
+
+def test_no_jinja_decides_on_a_line_of_it() -> None:
+    library = ROOT / "template" / LIBRARY
+    assert [path for path in library.rglob("*") if path.suffix == ".jinja" or "{" in path.name] == []
+
+
+def test_ruff_has_the_rules_of_a_repository(render: Render) -> None:
+    own, project = (lint(ROOT / "template" / LIBRARY), lint(render()))
+    assert own == {name: rules for name, rules in project.items() if name != "per-file-ignores"}
+
+
+def lint(folder: Path) -> dict[str, Any]:
+    """Return what a folder's ruff is told to look for."""
+    rules: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    return rules
