@@ -24,7 +24,7 @@ def test_hadolint_finds_nothing(project: Path) -> None:
 def test_build_is_given_what_the_dockerfile_copies_and_no_more(project: Path) -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (project / "Dockerfile").read_text(), re.MULTILINE)
     given = re.findall(r"^!(.*)$", (project / ".dockerignore").read_text(), re.MULTILINE)
-    assert sorted(" ".join(copied).split()) == sorted(given)
+    assert {path.partition("/")[0] for path in " ".join(copied).split()} == set(given)
 
 
 def test_image_and_ci_install_the_same_uv(project: Path) -> None:
