@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from ml_chassis.redaction import redact
 from ml_chassis.serving.refusals import Reason
 from opentelemetry import trace
 from opentelemetry._logs import Logger, SeverityNumber
@@ -26,8 +27,6 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from ..redaction import redact
 
 if TYPE_CHECKING:
     from .runtime import Runtime

@@ -4,8 +4,6 @@ import os
 import re
 import sys
 import traceback
-from contextlib import suppress
-from functools import cache
 from types import TracebackType
 from urllib.parse import quote
 
@@ -16,9 +14,16 @@ SHORTEST = 4
 LOGIN = re.compile(r"://([^\s/@'\"]*:[^\s'\"]*|(?<=http://)[^\s/@'\"]+|(?<=https://)[^\s/@'\"]+)@")
 PARAMETER = re.compile(r"([?&][\w.%-]+=)[^\s&'\"#]+")
 
+_told: set[str] = set()
+
+
+def hide(secret: str) -> None:
+    """Have `redact` hide this value too, in this process, from now on. Settings do it when they are read."""
+    _told.add(secret)
+
 
 def redact(text: str) -> str:
-    """Return a text without the values of secret settings and variables, and the logins and queries of addresses."""
+    """Return a text without the values of secret variables, what `hide` was told, and addresses' logins and queries."""
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     text = LOGIN.sub(f"://{HIDDEN}@", text)
@@ -30,17 +35,9 @@ def print_traceback(kind: type[BaseException], error: BaseException, trace: Trac
     sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
 
 
-@cache
 def _secrets() -> list[str]:
     """Return what must not be shown, the longest first, also as it is written in addresses."""
-    from ml_chassis.errors import SettingsError
-    from pydantic import SecretStr
-
-    from .settings import load_settings
-
-    values = [value for name, value in os.environ.items() if SECRET_VARIABLE.search(name)]
-    with suppress(SettingsError):
-        values += [value.get_secret_value() for _, value in load_settings() if isinstance(value, SecretStr)]
+    values = _told.union(value for name, value in os.environ.items() if SECRET_VARIABLE.search(name))
     lines = {line.strip() for value in values for line in value.splitlines()}
     forms = {form for line in lines if len(line) >= SHORTEST for form in (line, quote(line, safe=""))}
     return sorted(forms, key=len, reverse=True)
