@@ -19,7 +19,7 @@ in_a_repository = pytest.mark.xdist_group("model-server")
 
 @in_a_repository
 def test_units_work(trained: Project) -> None:
-    options = ["-q", "-p", "no:cacheprovider", "--noconftest", f"--config-file={LIBRARY}/pyproject.toml"]
+    options = ["-q", "-p", "no:cacheprovider", f"--confcutdir={TESTS}", f"--config-file={LIBRARY}/pyproject.toml"]
     run("uv", "run", "pytest", *options, str(TESTS), cwd=trained.folder, env=trained.environment)
 
 

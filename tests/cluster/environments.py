@@ -72,7 +72,7 @@ class Environment:
     @contextmanager
     def edited(self, code: str) -> Iterator[None]:
         """Have a module of the model server end in some more code while the body runs."""
-        module = self.project.folder / "src/wine_cultivars/serving/server.py"
+        module = self.project.folder / "src/wine_cultivars/serving.py"
         before = module.read_text()
         module.write_text(before + code)
         try:

@@ -234,6 +234,6 @@ def test_pipelines_account_rolls_out_where_an_administrator_has_before(
 
 def marks(environment: Environment) -> set[str]:
     """Return what the code that serves says of itself."""
-    script = "from wine_cultivars.serving import server; print(server.MARK)"
+    script = "from wine_cultivars import serving; print(serving.MARK)"
     pods = [pod["metadata"]["name"] for pod in environment.pods("stable")]
     return {kubectl("exec", name, f"-n={environment.namespace}", "--", "python", "-c", script).strip() for name in pods}

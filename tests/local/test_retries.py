@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 
 from wine_cultivars import data, holdout, tracking  # the latter for the forks too
 from ml_chassis.errors import RegistryError
-from wine_cultivars.model_files import write
+from ml_chassis.model_files import write
 from wine_cultivars.pipelines import components
+from wine_cultivars.project import PROJECT
 from wine_cultivars.registry import Registry
 from wine_cultivars.runs import connect
 from wine_cultivars.settings import load_settings
@@ -34,7 +35,7 @@ DIED = 9
 rows = data.load(data.SAMPLE)[["alcohol", "hue", "cultivar"]][::6]
 for name in ("training", "held_out"):
     rows.to_parquet(name)
-write(train(rows, "cultivar", 7), "model")
+write(train(rows, "cultivar", 7), "model", PROJECT.model_types)
 RULE = holdout.hold_out(rows, "cultivar", 0.25, 7, "", "").rule.model_dump_json()
 
 

@@ -118,7 +118,7 @@ def walk(table: tuple[str, dict[str, list[Any]], dict[str, pa.DataType]]) -> Non
     registry.promote(registry.register(uri, module("evaluation").Verdict({}, True, "")))
     features = valid.drop(columns=TARGET)
     expected = model.predict(features).tolist()
-    with TestClient(module("serving.app").create_app(own)) as client:
+    with TestClient(module("serving").app(own)) as client:
         while client.get("/v2/health/ready").is_error:
             time.sleep(0.05)
         for asked in [features, *(features.iloc[[place]] for place in range(ALONE))]:

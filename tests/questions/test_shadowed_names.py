@@ -41,10 +41,14 @@ def test_standard_library_is_refused() -> None:
 
 @pytest.mark.parametrize("framework", ["sklearn", "xgboost", "lightgbm"])
 def test_dependencies_are_refused(framework: str, render: Render) -> None:
-    metadata = tomllib.loads((render(framework=framework, preset="full") / "pyproject.toml").read_text())
+    project = render(framework=framework, preset="full")
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())
+    library = tomllib.loads((project / "vendor/ml-chassis/pyproject.toml").read_text())["project"]
     groups = [
         metadata["project"]["dependencies"],
         *metadata["dependency-groups"].values(),
+        library["dependencies"],
+        *library["optional-dependencies"].values(),
     ]
     distributions = {re.split(r"[\[<>=~! ;]", line)[0].lower() for group in groups for line in group}
     assert distributions

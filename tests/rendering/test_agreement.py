@@ -138,14 +138,18 @@ def env_example(project: Path) -> dict[str, str]:
 def settings(project: Path) -> dict[str, str | None]:
     """Return each field of Settings in upper case with its default as a text, or None if it is computed."""
     (path,) = project.glob("src/*/settings.py")
+    inherited = project / "vendor/ml-chassis/src/ml_chassis/settings.py"
+    return fields(inherited, "ServerSettings") | fields(path, "Settings")
+
+
+def fields(path: Path, name: str) -> dict[str, str | None]:
+    """Return each field that a class itself has, in upper case with its default as a text."""
     (body,) = (
-        node.body
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+        node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef) and node.name == name
     )
-    fields = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    assert fields
-    return {ast.unparse(field.target).upper(): shown(field.value) for field in fields}
+    found = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    assert found
+    return {ast.unparse(field.target).upper(): shown(field.value) for field in found}
 
 
 def shown(default: ast.expr | None) -> str | None:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
+from ml_chassis.digests import DIGEST, digest
 from ml_chassis.errors import RegistryError
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from .identity import identity
+from .project import PROJECT
 from .runs import connect
 from .settings import Settings
 
@@ -29,8 +31,6 @@ JUDGED_AGAINST = "gate_champion"
 """The tag with the version that was champion when the gate judged, or nothing."""
 CODE = "code"
 """The identity of the code that trained it."""
-DIGEST = "digest"
-"""The tag with the digest of a version's files: see `model_files.digest`."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,6 @@ class Registry:
 
         A step that was given up for dead may still be at work beside its next try: the lower of two numbers stays.
         """
-        from .model_files import digest  # slow to import, as in `_load`
-
         if known := self._versions_of(model_uri):
             return known[0]
         files = digest(Path(mlflow.artifacts.download_artifacts(model_uri)))
@@ -170,9 +168,9 @@ class Registry:
         return earlier[-1]
 
     def _load(self, version: int, tags: dict[str, str]) -> "Pipeline":
-        from .model_files import load
+        from ml_chassis.model_files import load  # slow to import
 
-        return load(f"models:/{self.name}/{version}", tags.get(DIGEST, "")).pipeline
+        return load(f"models:/{self.name}/{version}", PROJECT.model_types, tags.get(DIGEST, "")).pipeline
 
     def _promote(self, version: int, champion: int | None, tags: dict[str, str], force: bool = False) -> bool:
         if version == champion:

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 from ml_chassis.serving.columns import Rows, together
+from ml_chassis.serving.logs import REQUEST_ID
+from ml_chassis.serving.model import ServedModel
 from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge
 
-from ..serving.model import ServedModel
-from ..serving.telemetry import REQUEST_ID
 from ..settings import Settings
 from .capture import Capture, Seen
 from .distributions import Distribution, from_metadata

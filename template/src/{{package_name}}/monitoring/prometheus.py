@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import yaml
 from ml_chassis.errors import MonitoringError
 
-from ..settings import PROJECT, Settings
+from ..project import PROJECT
+from ..settings import Settings
 
 RULES = Path("deploy/monitoring/rules")
 IMAGE = "prom/prometheus:v3.12.0"
@@ -63,7 +64,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         static = {"targets": [address], "labels": {"namespace": NAMESPACE}}
         return {"job_name": name, "honor_labels": True, "static_configs": [static]}
 
-    jobs = [job(f"{NAMESPACE}/{PROJECT}", f"{settings.serve_host}:{settings.serve_port}")]
+    jobs = [job(f"{NAMESPACE}/{PROJECT.name}", f"{settings.serve_host}:{settings.serve_port}")]
     if settings.pushgateway_url:
         jobs.append(job("pushgateway", urlsplit(settings.pushgateway_url).netloc or settings.pushgateway_url))
     return {

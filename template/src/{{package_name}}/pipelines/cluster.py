@@ -7,7 +7,8 @@ from typing import Any
 
 from kfp.dsl.base_component import BaseComponent
 
-from ..settings import PROJECT, Settings
+from ..project import PROJECT
+from ..settings import Settings
 from .following import ENDED, follow_to_end
 from .server import ACCOUNT, connected, require_account
 
@@ -30,7 +31,7 @@ def run_on_cluster(pipeline: BaseComponent, arguments: dict[str, Any], settings:
             pipeline,
             arguments,
             run_name=f"{pipeline.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
-            experiment_name=PROJECT,
+            experiment_name=PROJECT.name,
             service_account=ACCOUNT,
         )
     follow_to_end(started.run_id, address, settings)

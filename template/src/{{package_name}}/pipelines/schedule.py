@@ -17,7 +17,8 @@ from kfp.dsl.base_component import BaseComponent
 from ml_chassis.errors import ClusterError, PipelineError
 
 from ..kubectl import Kubectl
-from ..settings import PROJECT, Settings
+from ..project import PROJECT
+from ..settings import Settings
 from .server import ACCOUNT, connected, require_account
 
 AS_IT_IS = "as it is then"
@@ -145,7 +146,7 @@ def _next_time(recurring_run: str, settings: Settings) -> datetime | None:
 
 def _experiment(client: Client) -> str:
     with contextlib.redirect_stdout(io.StringIO()):  # the client prints a link
-        return str(client.create_experiment(PROJECT).experiment_id)
+        return str(client.create_experiment(PROJECT.name).experiment_id)
 
 
 def _scheduled(client: Client, experiment: str, name: str) -> list[str]:

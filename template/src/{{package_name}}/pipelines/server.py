@@ -14,9 +14,10 @@ from ml_chassis.proxies import may_ask
 from urllib3.exceptions import HTTPError
 
 from ..kubectl import Kubectl
-from ..settings import PROJECT, Settings
+from ..project import PROJECT
+from ..settings import Settings
 
-ACCOUNT = f"{PROJECT}-pipelines"
+ACCOUNT = f"{PROJECT.name}-pipelines"
 """The ServiceAccount of the steps."""
 EDITOR = "default-editor"
 """The ServiceAccount that Kubeflow makes in each profile, for who works there."""

@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from ml_chassis import model_files
+from ml_chassis.digests import DIGEST, digest
 from ml_chassis.errors import ModelError
+from ml_chassis.project import SKLEARN_TYPES
+from ml_chassis.serving.model import load
+from ml_chassis.settings import ServerSettings
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -21,12 +25,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-
-from {{ package_name }} import model_files
-from {{ package_name }}.evaluation import Verdict
-from {{ package_name }}.registry import DIGEST, Registry
-from {{ package_name }}.serving import model as server
-from {{ package_name }}.settings import Settings
 
 Poison = Callable[[Path, str], None]
 
@@ -49,23 +47,24 @@ def test_classifier_answers_alike_from_its_file(
 ) -> None:
     features = rows.drop(columns="cultivar")
     model = make_pipeline(classifier).fit(features, rows["cultivar"])
-    model_files.write(model, tmp_path / "model")
+    model_files.write(model, tmp_path / "model", SKLEARN_TYPES)
 
-    assert np.array_equal(model_files.read(tmp_path / "model").predict(features), model.predict(features))
+    read = model_files.read(tmp_path / "model", SKLEARN_TYPES)
+    assert np.array_equal(read.predict(features), model.predict(features))
 
 
 def test_model_that_no_file_may_hold_is_named_before_it_is_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds numpy\.mean, which no model file may"):
-        model_files.write(make_pipeline(FunctionTransformer(np.mean)), tmp_path / "model")
+        model_files.write(make_pipeline(FunctionTransformer(np.mean)), tmp_path / "model", SKLEARN_TYPES)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_digest_is_what_the_shell_says(stored_files: Path) -> None:
+def test_digest_is_what_the_shell_says(files: Path) -> None:
     command = "find * -type f ! -path registered_model_meta | LC_ALL=C sort | xargs sha256sum | sha256sum"
-    said = subprocess.run(command, shell=True, cwd=stored_files, capture_output=True, text=True, check=True)
+    said = subprocess.run(["bash", "-c", command], cwd=files, capture_output=True, text=True, check=True)
 
-    assert model_files.digest(stored_files) == f"sha256:{said.stdout.split()[0]}"
+    assert digest(files) == f"sha256:{said.stdout.split()[0]}"
 
 
 def loads_by_pickle(folder: Path, marker: str) -> None:
@@ -112,52 +111,42 @@ POISONS = {
 }
 
 
-@pytest.fixture
-def copied(registry: Registry, log_again: Callable[[], str]) -> Path:
-    """Return the files of a version of its own, number 2."""
-    model_uri = log_again()
-    registry.register(model_uri, Verdict({}, True, "better"))
-    return Path(download_artifacts(model_uri))
-
-
 @pytest.mark.parametrize(("poison", "complaint"), POISONS.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_no_file_of_a_model_runs_code(
-    poison: Poison, complaint: str, settings: Settings, registry: Registry, copied: Path, tmp_path: Path
+    poison: Poison, complaint: str, settings: ServerSettings, registered: str, files: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "marker"
-    poison(copied, str(marker))
-    MlflowClient().delete_model_version_tag(registry.name, "2", DIGEST)  # as whoever can change the files may, too
+    poison(files, str(marker))
+    MlflowClient().delete_model_version_tag("wines", "2", DIGEST)  # as whoever can change the files may, too
 
     with pytest.raises(ModelError, match=complaint):
-        registry.load(2)
+        model_files.load(registered, SKLEARN_TYPES)
     with pytest.raises(ModelError, match=complaint):
-        server.load(settings.model_copy(update={"model_uri": f"models:/{registry.name}/2"}))
+        load(settings.model_copy(update={"model_uri": registered}), SKLEARN_TYPES)
     assert not marker.exists()
 
 
 @pytest.mark.parametrize("name", ["model.skops", "MLmodel", "a new file"])
 def test_version_with_other_files_than_were_registered_is_refused(
-    name: str, settings: Settings, registry: Registry, copied: Path
+    name: str, settings: ServerSettings, registered: str, files: Path
 ) -> None:
-    with (copied / name).open("ab") as file:
+    with (files / name).open("ab") as file:
         file.write(b"\n")
 
     with pytest.raises(ModelError, match="not those that were registered"):
-        registry.load(2)
-    with pytest.raises(ModelError, match="not those that were registered"):
-        server.load(settings.model_copy(update={"model_uri": f"models:/{registry.name}/2"}))
+        load(settings.model_copy(update={"model_uri": registered}), SKLEARN_TYPES)
 
 
-def test_digest_of_the_release_is_believed_before_the_registry(settings: Settings, registry: Registry) -> None:
+def test_digest_of_the_release_is_believed_before_the_registry(settings: ServerSettings) -> None:
     other = settings.model_copy(update={"model_digest": f"sha256:{64 * '0'}"})
 
     with pytest.raises(ModelError, match="not those that were registered"):
-        server.load(other)
+        load(other, SKLEARN_TYPES)
 
 
 def test_version_without_a_digest_is_served_with_a_warning(
-    settings: Settings, stored_files: Path, caplog: pytest.LogCaptureFixture
+    settings: ServerSettings, files: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.load(settings.model_copy(update={"model_uri": str(stored_files)}))
+    load(settings.model_copy(update={"model_uri": str(files)}), SKLEARN_TYPES)
 
     assert "are not checked" in caplog.text

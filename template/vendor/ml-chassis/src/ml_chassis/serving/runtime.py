@@ -6,23 +6,20 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Generic, Protocol
 
-from ml_chassis.errors import ProjectError
-from ml_chassis.serving.batching import Batcher
-from ml_chassis.serving.columns import Rows
-from ml_chassis.serving.refusals import Reason, Refusal
 from numpy.typing import NDArray
 
-{% if monitoring %}
-from ..monitoring.observer import Observer
-{% endif %}
-from ..settings import Settings
-from .model import ServedModel, load
-from .telemetry import MODEL_SECONDS, ROWS, expose
+from ml_chassis.errors import ProjectError
+from ml_chassis.project import Project, Settings
+from ml_chassis.serving.batching import Batcher
+from ml_chassis.serving.columns import Rows
+from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
+from ml_chassis.serving.model import ServedModel, load
+from ml_chassis.serving.refusals import Reason, Refusal
 
 STARTUP_FAILURE = 3
 """The exit code that tells uvicorn not to start the worker again."""
@@ -30,17 +27,30 @@ STARTUP_FAILURE = 3
 logger = logging.getLogger(__package__)
 
 
-class Runtime:
+class Observer(Protocol):
+    """Takes note of predictions, beside their way to the client."""
+
+    def see(self, rows: Rows, answers: NDArray[Any]) -> None:
+        """Take note of rows and the model's answers for them. It is called in the event loop, for each request."""
+
+    async def close(self) -> None:
+        """End, as the server does."""
+
+
+Observe = Callable[[ServedModel, Settings], Observer]
+"""What starts to observe a model that is loaded. It is called in the event loop."""
+
+
+class Runtime(Generic[Settings]):
     """Loads the model while the process is live already, and keeps to the limits of the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, project: Project[Settings], settings: Settings, observe: Observe[Settings] | None) -> None:
         self.settings = settings
+        self._types, self._observe = project.model_types, observe
         self.draining = False
         self._model: ServedModel | None = None
         self._batcher: Batcher | None = None
-{% if monitoring %}
         self._observer: Observer | None = None
-{% endif %}
 
     @property
     def ready(self) -> bool:
@@ -84,10 +94,8 @@ class Runtime:
             complaint = "The model failed on these rows; the server's log has the cause."
             raise Refusal(complaint, Reason.MODEL_FAILED) from error
         ROWS.labels(self.name, self.version).inc(len(rows))
-{% if monitoring %}
         if self._observer:
             self._observer.see(rows, answers)
-{% endif %}
         return answers
 
     @asynccontextmanager
@@ -99,14 +107,12 @@ class Runtime:
         loading.cancel()
         if self._batcher:
             self._batcher.close()
-{% if monitoring %}
         if self._observer:
             await self._observer.close()
-{% endif %}
 
     async def _load(self) -> None:
         try:
-            self._start(await asyncio.to_thread(load, self.settings))
+            self._start(await asyncio.to_thread(load, self.settings, self._types))
         except Exception as error:  # raised further, it would end with the task, and the server would load for ever
             logger.error("%s", error, exc_info=not isinstance(error, ProjectError))
             os._exit(STARTUP_FAILURE)
@@ -119,9 +125,7 @@ class Runtime:
                 return model.predict(rows)
 
         self._batcher = Batcher(predict, self.settings.serve_max_waiting, self.settings.serve_timeout_seconds)
-{% if monitoring %}
-        self._observer = Observer(model, self.settings)
-{% endif %}
+        self._observer = self._observe(model, self.settings) if self._observe else None
         gc.freeze()  # or each search for garbage looks through the libraries too, and requests wait
         self._model = model
         expose(self.name, model.version, model.recorded)

@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +12,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import yaml
-from ml_chassis.errors import ServingError
-from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -21,10 +19,12 @@ from mlflow.models import Model
 from mlflow.types import DataType
 from numpy.typing import NDArray
 
-from .. import model_files
-from ..model_files import ORIGIN, LoadedModel
-from ..registry import DIGEST
-from ..settings import Settings
+from ml_chassis import model_files
+from ml_chassis.digests import DIGEST, ORIGIN
+from ml_chassis.errors import ServingError
+from ml_chassis.model_files import LoadedModel
+from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
+from ml_chassis.settings import ServerSettings
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -49,7 +49,7 @@ class ServedModel:
         return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
-def resolve(settings: Settings) -> tuple[str, str]:
+def resolve(settings: ServerSettings) -> tuple[str, str]:
     """Return the address of the model to serve, and the digest that its files must have, where one is known.
 
     An alias becomes a version here, once, and stays that version.
@@ -67,8 +67,8 @@ def resolve(settings: Settings) -> tuple[str, str]:
     return uri, digest
 
 
-def load(settings: Settings) -> ServedModel:
-    """Load the model that the settings name.
+def load(settings: ServerSettings, types: Sequence[str]) -> ServedModel:
+    """Load the model that the settings name, whose file may hold these types: see `Project.model_types`.
 
     Raises:
         ModelError: it cannot be loaded, or its files are not those that were registered.
@@ -77,7 +77,7 @@ def load(settings: Settings) -> ServedModel:
     uri, digest = resolve(settings)
     if not digest:
         logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
-    model = model_files.load(uri, digest)
+    model = model_files.load(uri, types, digest)
     signature = model.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
@@ -91,7 +91,7 @@ def load(settings: Settings) -> ServedModel:
     return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.pipeline.predict(rows)))
 
 
-def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
+def _version_of(settings: ServerSettings, registered: re.Match[str]) -> ModelVersion:
     """Return what the registry has of a version that is named by its number or an alias."""
     try:
         if number := registered["version"]:
@@ -126,6 +126,6 @@ def _version(uri: str, model: LoadedModel) -> str:
     return str(model.record.model_id)
 
 
-def _unloadable(settings: Settings, error: Exception) -> ServingError:
+def _unloadable(settings: ServerSettings, error: Exception) -> ServingError:
     hint = "Run `make run` to train and promote one." if settings.model_uri is None else "Check MODEL_URI."
     return ServingError(f"The model {settings.served_model_uri!r} cannot be loaded: {error}. {hint}")

@@ -8,17 +8,19 @@ from contextlib import suppress
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from ..settings import Settings
-from .model import resolve
-from .runtime import STARTUP_FAILURE
-from .telemetry import configure_logging
+from ml_chassis.project import Project, Settings
+from ml_chassis.serving.logs import configure_logging
+from ml_chassis.serving.model import resolve
+from ml_chassis.serving.runtime import STARTUP_FAILURE
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the proxies in front keep idle connections, so that it is never the server that closes one in use."""
 
 
-def serve(settings: Settings) -> None:
+def serve(project: Project[Settings], settings: Settings) -> None:
     """Serve the model that the settings name, in as many processes as they say.
+
+    Each process makes its application by `app`, without arguments, in the module `serving` of the project's package.
 
     Raises:
         ServingError: no such model.
@@ -29,7 +31,7 @@ def serve(settings: Settings) -> None:
         if settings.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where the processes add their counts up
         config = uvicorn.Config(
-            f"{__package__}.app:create_app",
+            f"{project.package}.serving:app",
             factory=True,
             host=settings.serve_host,
             port=settings.serve_port,

@@ -4,10 +4,21 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ml_chassis.project import Project, Settings
+from ml_chassis.serving.logs import configure_logging
+from ml_chassis.serving.metrics import exposition
+from ml_chassis.serving.openapi import document
 from ml_chassis.serving.protocol import (
     ErrorMessage,
     InferenceRequest,
@@ -20,34 +31,35 @@ from ml_chassis.serving.protocol import (
     rows_of_tensors,
 )
 from ml_chassis.serving.refusals import Reason, Refusal
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
-
-from .. import __package__ as package
-from ..settings import PROJECT, Settings, load_settings
-from . import telemetry
-from .openapi import document
-from .runtime import Runtime
+from ml_chassis.serving.runtime import Observe, Runtime
+from ml_chassis.serving.telemetry import Telemetry, traced
+from ml_chassis.settings import ServerSettings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
-    """Return the ASGI application of one model; without settings, of those in the environment."""
-    settings = settings or load_settings()
-    telemetry.configure_logging()
-    runtime = Runtime(settings)
+def create_app(
+    project: Project[Settings], settings: Settings | None = None, observe: Observe[Settings] | None = None
+) -> ASGIApp:
+    """Return the ASGI application that serves a project's model.
+
+    Args:
+        project: whose model.
+        settings: which model, and the limits. By default those of the environment.
+        observe: starts to take note of predictions, once the model is loaded.
+
+    Raises:
+        SettingsError: a setting in the environment cannot be used.
+    """
+    settings = settings or project.settings.load()
+    configure_logging()
+    runtime = Runtime(project, settings, observe)
     name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
-        return _json({"name": package, "version": version(PROJECT), "extensions": []})
+        return _json({"name": project.package, "version": project.version, "extensions": []})
 
     async def live(request: Request) -> Response:
         return _json({"live": True})
@@ -79,10 +91,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         return _json(Predictions(name, model.version, answers.tolist()))
 
     async def metrics(request: Request) -> Response:
-        return Response(telemetry.metrics(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:
-        return _json(document(name))
+        return _json(document(project, name))
 
     def checked(endpoint: Endpoint) -> Endpoint:
         """Answer 404 where the path names another model or version than the one served."""
@@ -119,10 +131,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         exception_handlers={HTTPException: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
         lifespan=runtime.lifespan,
     )
-    return telemetry.traced(telemetry.Telemetry(app, runtime), name)
+    return traced(Telemetry(app, runtime), name)
 
 
-async def _body(request: Request, settings: Settings) -> bytes:
+async def _body(request: Request, settings: ServerSettings) -> bytes:
     """Return the body, unless it is too large or too slow in coming."""
     body = bytearray()
     try:

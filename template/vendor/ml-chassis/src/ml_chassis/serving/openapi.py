@@ -1,13 +1,11 @@
 """Describes the server's HTTP interface as OpenAPI 3.1."""
 
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from ml_chassis.serving.protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
-from .. import __package__ as package
-from ..settings import PROJECT
+from ml_chassis.project import Project
+from ml_chassis.serving.protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
 BODIES = [InferenceRequest, InferenceResponse, ModelMetadata, Predictions, ErrorMessage]
 NO_MODEL = {"404": "No such model or version here", "503": "Loading; try again"}
@@ -23,14 +21,14 @@ RECORDS = {"type": "array", "items": {"type": "object"}}
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def document(model: str) -> dict[str, Any]:
-    """Return the OpenAPI document of a server of `model`."""
+def document(project: Project[Any], model: str) -> dict[str, Any]:
+    """Return the OpenAPI document of a project's server of `model`."""
     _, schemas = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
     base = f"/v2/models/{model}"
     of_version = _model_paths(base + "/versions/{version}")
     return {
         "openapi": "3.1.0",
-        "info": {"title": package, "version": version(PROJECT)},
+        "info": {"title": project.package, "version": project.version},
         "paths": {
             **_model_paths(base),
             **{path: item | {"parameters": [VERSION]} for path, item in of_version.items()},

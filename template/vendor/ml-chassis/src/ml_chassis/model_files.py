@@ -1,50 +1,24 @@
-"""A model's files: what they may hold, how they are written and loaded, and the digest that identifies them.
+"""A model's files: what they may hold, and how they are written and loaded.
 
 Whoever can write to the registry must not be able to run code where a model is loaded. So a file's own word counts for
-nothing: models are read as skops, with the types of the list here, and what else the files name is not looked at.
+nothing: models are read as skops, with types that a project lists, and what else the files name is not looked at.
 """
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import skops.io
-from ml_chassis.errors import ModelError
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from sklearn.pipeline import Pipeline
 
-TYPES = [
-{% if framework == 'lightgbm' %}
-    "collections.OrderedDict",
-    "lightgbm.basic.Booster",
-    "lightgbm.sklearn.LGBMClassifier",
-{% endif %}
-    "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.feature_selection._univariate_selection.f_classif",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.multiclass._ConstantPredictor",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-{% if framework == 'xgboost' %}
-    "xgboost.core.Booster",
-    "{{ package_name }}.estimators.LabelledXGBClassifier",
-{% endif %}
-]
-"""What a model may hold, beside scikit-learn's own estimators and what else skops takes for safe. Yours to add to.
+from ml_chassis.digests import digest
+from ml_chassis.errors import ModelError
 
-Loading calls them with values of the file, so each must be harmless whatever these are.
-"""
 FLAVOUR, LOADER, FORMAT, FILE = "sklearn", "mlflow.sklearn", "skops", "model.skops"
 """What MLflow writes of the one kind of model that is loaded."""
-ORIGIN = "registered_model_meta"
-"""The file in which MLflow notes, beside a model, which version it has downloaded."""
 
 
 class LoadedModel(NamedTuple):
@@ -55,39 +29,40 @@ class LoadedModel(NamedTuple):
     folder: Path
 
 
-def write(model: Pipeline, path: str | Path) -> None:
-    """Write a fitted model to a file.
+def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
+    """Write a fitted model to a file, which may hold these types: see `Project.model_types`.
 
     Raises:
         ModelError: it holds what a model file may not.
     """
     content = skops.io.dumps(model)
-    if strange := set(skops.io.get_untrusted_types(data=content)) - set(TYPES):
+    if strange := set(skops.io.get_untrusted_types(data=content)) - set(types):
         raise ModelError(
             f"The model holds {', '.join(sorted(strange))}, which no model file may. If they are harmless whatever "
-            "values a file gives them, add them to TYPES in model_files.py."
+            "values a file gives them, add them to `model_types` in project.py."
         )
     Path(path).write_bytes(content)
 
 
-def read(path: str | Path) -> Pipeline:
-    """Return the model of a file that `write` has written.
+def read(path: str | Path, types: Sequence[str]) -> Pipeline:
+    """Return the model of a file that `write` has written with these types.
 
     Raises:
         ModelError: it is no such file.
     """
     try:
-        model: Pipeline = skops.io.load(path, trusted=TYPES)
+        model: Pipeline = skops.io.load(path, trusted=types)
     except Exception as error:  # what the types of a file raise is unforeseeable
         raise ModelError(f"{str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
     return model
 
 
-def load(uri: str, expected: str = "") -> LoadedModel:
+def load(uri: str, types: Sequence[str], expected: str = "") -> LoadedModel:
     """Load a model by MLflow's address, or from a folder.
 
     Args:
         uri: where it is.
+        types: what its file may hold.
         expected: the digest that its files must have. Without it, they may be any.
 
     Raises:
@@ -106,23 +81,9 @@ def load(uri: str, expected: str = "") -> LoadedModel:
     try:
         record = Model.load(str(folder))
         _check_kind(record)
-        return LoadedModel(read(folder / FILE), record, folder)
+        return LoadedModel(read(folder / FILE, types), record, folder)
     except (MlflowException, OSError, ModelError) as error:
         raise ModelError(f"The model {uri!r} cannot be loaded: {str(error).rstrip('.')}.") from error
-
-
-def digest(folder: Path) -> str:
-    """Return the SHA-256 over a model's files: that of what `sha256sum` prints of them, in the order of their paths.
-
-    In a shell: `find * -type f ! -path registered_model_meta | LC_ALL=C sort | xargs sha256sum | sha256sum`.
-    """
-    lines = hashlib.sha256()
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
-    for name, path in sorted(paths.items()):
-        if name != ORIGIN:
-            with path.open("rb") as file:
-                lines.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
-    return f"sha256:{lines.hexdigest()}"
 
 
 def _check_kind(record: Model) -> None:

@@ -1,1 +1,0 @@
-"""The model server: the Open Inference Protocol V2 over HTTP."""

@@ -1,0 +1,73 @@
+"""The log of the model server: JSON on standard error, and on demand by OTLP."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from opentelemetry import trace
+from opentelemetry._logs import Logger, SeverityNumber
+
+from ml_chassis.redaction import redact
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that is being answered."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object on a line, with the trace that it belongs to."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = redact(self.formatException(record.exc_info))
+        if (span := trace.get_current_span().get_span_context()).is_valid:
+            line["trace_id"] = trace.format_trace_id(span.trace_id)
+        return msgspec.json.encode(line).decode()
+
+
+class OtlpHandler(logging.Handler):
+    """Hands each record to OpenTelemetry, which adds the trace that it belongs to."""
+
+    def __init__(self, logger: Logger) -> None:
+        super().__init__()
+        self._logger = logger
+        # What an export has to say would only cause another one.
+        self.addFilter(lambda record: not record.name.startswith("opentelemetry"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record. A traceback goes with the message: collectors limit the size of attributes."""
+        try:
+            self._logger.emit(
+                timestamp=int(record.created * 1e9),
+                severity_number=SeverityNumber(min(record.levelno, logging.CRITICAL) // 10 * 4 + 1),
+                severity_text=record.levelname,
+                body=self.format(record),
+                attributes=_fields(record),
+            )
+        except Exception:
+            self.handleError(record)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {
+        **({"request_id": request_id} if (request_id := REQUEST_ID.get()) else {}),
+        **getattr(record, "fields", {}),
+    }
+
+
+def configure_logging() -> None:
+    """Log to standard error: plainly to a terminal, as JSON elsewhere."""
+    handler = logging.StreamHandler()
+    if not sys.stderr.isatty():
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,0 +1,104 @@
+"""What the server tells about itself: metrics, a log line for each request, and on demand traces and logs by OTLP."""
+
+import logging
+import os
+import time
+import uuid
+from itertools import count
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ml_chassis.serving.logs import REQUEST_ID, OtlpHandler
+from ml_chassis.serving.metrics import ERRORS, IN_FLIGHT, PREDICTING, REQUESTS, SECONDS
+from ml_chassis.serving.refusals import Reason
+from ml_chassis.serving.runtime import Runtime
+
+PROCESS, COUNTER = uuid.uuid4().hex.encode(), count(1)
+"""What makes up a request's id where the client gave none."""
+UNLOGGED = {"live", "ready", "metrics"}
+"""Endpoints that are asked every few seconds."""
+
+logger = logging.getLogger(__package__)
+
+
+class Telemetry:
+    """Wraps the application: counts, times and logs each request, and adds headers to each answer."""
+
+    def __init__(self, app: ASGIApp, runtime: Runtime[Any]) -> None:
+        self._app = app
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        began, status = time.perf_counter(), 500
+        given = dict(scope["headers"]).get(b"x-request-id")
+        request_id = given or b"%s-%d" % (PROCESS, next(COUNTER))
+        REQUEST_ID.set(request_id.decode("latin-1"))
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._headers()]
+            await send(message)
+
+        with IN_FLIGHT.labels(self._runtime.name).track_inprogress():
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:
+                scope["reason"] = Reason.SERVER_FAILED
+                raise
+            finally:
+                endpoint = getattr(scope.get("endpoint"), "__name__", "unknown")
+                seconds = time.perf_counter() - began
+                served = self._runtime.name, self._runtime.version
+                REQUESTS.labels(*served, endpoint, status).inc()
+                SECONDS.labels(*served, endpoint).observe(seconds)
+                if endpoint in PREDICTING and (reason := scope.get("reason")):
+                    ERRORS.labels(*served, reason.label, reason.status.value).inc()
+                if endpoint not in UNLOGGED:
+                    fields = {
+                        "endpoint": endpoint,
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 2),
+                        "model_version": self._runtime.version,
+                    }
+                    logger.info("%s %s", scope["method"], scope["path"], extra={"fields": fields})
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        version = [(b"x-model-version", self._runtime.version.encode())]
+        return [*version, (b"connection", b"close")] if self._runtime.draining else version
+
+
+def traced(app: ASGIApp, service: str) -> ASGIApp:
+    """Return `app` with a span for each request, and send the log too, where OTEL_EXPORTER_OTLP_ENDPOINT says."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return app
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create({"service.name": service})
+    spans, logs = TracerProvider(resource=resource), LoggerProvider(resource=resource)
+    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    handler = OtlpHandler(logs.get_logger(__name__))
+    logging.getLogger().addHandler(handler)
+    middleware = OpenTelemetryMiddleware(app, tracer_provider=spans, excluded_urls="health,metrics")
+
+    async def flushed(scope: Scope, receive: Receive, send: Send) -> None:
+        await middleware(scope, receive, send)
+        if scope["type"] == "lifespan":
+            spans.shutdown()  # sends the last ones: the signal that ends the process would leave no time for it
+            logging.getLogger().removeHandler(handler)
+            logs.shutdown()
+
+    return flushed
