@@ -52,5 +52,5 @@ def secrets_of_steps(project: Path) -> dict[str, tuple[str, ...]]:
     """Return the keys of each Secret that the steps read, by its name."""
     (module,) = project.glob("src/*/pipelines/resources.py")
     (shown,) = re.findall(r"^SECRETS = (\{.*?^\})", module.read_text(), re.MULTILINE | re.DOTALL)
-    found: dict[str, tuple[str, ...]] = ast.literal_eval(shown.replace('f"{PROJECT}-', '"wine-cultivars-'))
+    found: dict[str, tuple[str, ...]] = ast.literal_eval(shown.replace('f"{PROJECT.name}-', '"wine-cultivars-'))
     return found
