@@ -57,7 +57,8 @@ def component(project: Path, state: str) -> str:
 @cache
 def written(project: Path, release: tuple[Any, ...]) -> str:
     """Return the file of a release; the code that writes it needs nothing beyond PyYAML."""
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    sources = project / "src", project / "vendor/ml-chassis/src"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sources))}
     command = [sys.executable, "-c", WRITE, NAME, f"{IMAGE}:{TAG}", repr(release)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
