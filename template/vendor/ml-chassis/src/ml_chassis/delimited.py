@@ -12,6 +12,7 @@ from ml_chassis.errors import DataError
 
 LEADING_ZERO = r"[+-]?0\d"
 """How digits begin that are no number: 007 is not 7."""
+MAY_LEAD_WITH_ZERO = re.compile(rb'(?:^|[,"\r\n])' + LEADING_ZERO.encode())
 OTHER_SEPARATORS = re.compile(r"[;\t|]")
 
 
@@ -23,43 +24,66 @@ def read_csv(source: IO[bytes], texts: Collection[str] = ()) -> pd.DataFrame:
         texts: the columns that hold texts, even where all that they hold in this file is numbers.
 
     Raises:
-        DataError: the file is not in UTF-8, its values are not separated by commas, or its header does not give each
-            column a name of its own.
+        DataError: the file is not in UTF-8, its values are not separated by commas, its header does not give each
+            column a name of its own, or a row has fewer or more values than that.
     """
     content = source.read()
     if b"\0" in content:
         raise DataError("it holds bytes of 0, as UTF-16 and files that are no text do; write it as text in UTF-8")
     try:
         _check_header(content)
+        _check_lengths(content)
         rows = _parse(content, dtype=dict.fromkeys(texts, "string[pyarrow]"))
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DataError(f"it is not in UTF-8 (byte {byte:#x}); convert it, with iconv for example") from None
     except EmptyDataError:
         raise DataError("it is empty") from None
-    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes the values of the first columns for an index
-        raise DataError("its rows have more values than its header has names; name each column")
-    whole = {name for name, dtype in rows.dtypes.items() if str(dtype).startswith(("int", "uint", "null"))}
-    if whole:
-        written = _parse(content, dtype=str, usecols=lambda name: name in whole)
+    numeric = ("int", "uint", "null", "double") if MAY_LEAD_WITH_ZERO.search(content) else ("int", "uint", "null")
+    doubtful = {name for name, dtype in rows.dtypes.items() if str(dtype).startswith(numeric)}
+    if doubtful:
+        written = _parse(content, dtype=str, usecols=lambda name: name in doubtful)
         for name in written:
-            if _is_no_integer(written[name], rows[name]):
+            if _is_no_number(written[name], rows[name]):
                 rows[name] = written[name]
     return rows
 
 
 def _check_header(content: bytes) -> None:
-    """Refuse a header without commas, or one that names a column twice or not at all, as pandas would name it."""
+    """Refuse a header without commas, or one that names a column twice or not at all: pandas would name it."""
     header = pd.read_csv(BytesIO(content), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
     if header.size == 1 and (separator := OTHER_SEPARATORS.search(header[0])):
         raise DataError(f"its values are separated by {separator[0]!r}; write it with commas")
-    if nameless := (header == "").sum():
-        raise DataError(f"its header has no name for {nameless} of its columns; name each, or drop a mere row count")
-    if header.duplicated().any():
-        raise DataError(f"its header names {header[header.duplicated()].iloc[0]!r} twice; rename one of these columns")
+    if header.duplicated().any() and (twice := header[header.duplicated()].iloc[0]):
+        raise DataError(f"its header names {twice!r} twice; rename one of these columns")
+    if (nameless := header == "").any():
+        place = int(nameless.argmax()) + 1
+        raise DataError(f"its header has no name for column {place}; name it, or drop it if it only counts the rows")
 
 
-def _is_no_integer(written: pd.Series, parsed: pd.Series) -> bool:
+def _check_lengths(content: bytes) -> None:
+    """Refuse rows that have fewer values than the header has names, which pandas would fill, or more."""
+    from pyarrow import binary, csv  # slow to import
+
+    found: list[csv.InvalidRow] = []
+
+    def note(row: csv.InvalidRow) -> str:
+        found.append(row)
+        return "skip"
+
+    csv.read_csv(
+        BytesIO(content),
+        csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
+        csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+        csv.ConvertOptions(include_columns=["f0"], column_types={"f0": binary()}),
+    )
+    if found:
+        row = found[0].number - 2  # counted from 1, the header too
+        counts = f"{found[0].actual_columns} values where its header has {found[0].expected_columns} names"
+        raise DataError(f"row {row} has {counts}; leave a value that is missing empty, between its commas")
+
+
+def _is_no_number(written: pd.Series, parsed: pd.Series) -> bool:
     """Return whether digits say more than int64 can, or were lost: pandas takes the largest uint64 for missing."""
     beyond = str(parsed.dtype).startswith("uint") or written.count() > parsed.count()
     return beyond or bool(written.str.match(LEADING_ZERO).any())
