@@ -14,6 +14,8 @@ from .features import MOST_CATEGORIES
 from .validation import NO_ROWS, SCHEMA, check, read_schema, require_labels, warns
 
 MOST_LABELS = 50
+MOST_STRAY = 0.1
+"""The share of a column's values up to which those that are no numbers are likely mistakes."""
 AN_ID = "if it is an id, drop it or name it in SPLIT_KEY"
 NOTE = """\
 # What the data must look like. Written by `make schema`, for you to review.
@@ -70,7 +72,7 @@ def remarks(frame: pd.DataFrame, target: str, schema_path: Path = SCHEMA, split_
             if found is not None and len(found):
                 unusual.append(f"Column {name!r} leaves {rule.error} in {len(found):,} rows: {shown(found)}.")
     features = frame.columns.drop([target, *split_by], errors="ignore")
-    return unusual + [remark for name in features if (remark := _of_an_id(frame[name]))]
+    return unusual + [told for name in features if (told := _of_numbers(frame[name]) or _of_an_id(frame[name]))]
 
 
 def _column(values: pd.Series) -> pa.Column:
@@ -83,6 +85,16 @@ def _column(values: pd.Series) -> pa.Column:
         usual = [pa.Check.isin(sorted(present.unique()), raise_warning=True)]
     missing = bool(values.isna().any())
     return pa.Column(kind.missing_dtype if missing else kind.dtype, usual, nullable=missing)
+
+
+def _of_numbers(values: pd.Series) -> str | None:
+    """Return what to do about a column that a few values make text, or None where it is none."""
+    texts = values.dropna() if kind_of(values.dtype) == TEXT else values[:0]
+    stray = texts[pd.to_numeric(texts, errors="coerce").isna()]
+    if 0 < stray.size <= MOST_STRAY * texts.size:
+        seen = f"Column {values.name!r} has {stray.size:,} in {texts.size:,} values that are no numbers: {shown(stray)}"
+        return f"{seen}. So all of it is text; if it should be numbers, correct these and run `make schema`."
+    return None
 
 
 def _of_an_id(values: pd.Series) -> str | None:
