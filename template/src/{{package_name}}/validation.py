@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 from ml_chassis.errors import DataError
-from ml_chassis.kinds import DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
+from ml_chassis.kinds import BOOLEAN, DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
 from pandera.errors import SchemaErrors
 from pandera.io import pandas_io
 
@@ -114,6 +114,8 @@ def _conform(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> tuple[pd.DataFr
             continue
         found = rows[name]
         rows[name], fits = converted(found, kind, column.nullable)
+        if kind == BOOLEAN and not column.nullable:  # nor does the server take a missing one then
+            fits &= found.notna()
         if not fits.all():
             mistyped[name] = f"column {name!r} must hold {kind.plural}: {shown(found[~fits])}"
         elif kind == NUMBER and (infinite := rows[name].abs() > LARGEST).any():
