@@ -57,7 +57,7 @@ def test_dependencies_are_refused(framework: str, render: Render) -> None:
 
 
 def test_folders_of_a_repository_are_refused() -> None:
-    assert {"docs", "src", "tests"} - SHADOWED == set()
+    assert {"docs", "src", "tests", "vendor"} - SHADOWED == set()
 
 
 def test_list_is_in_order_and_names_each_once() -> None:
