@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
@@ -21,6 +23,9 @@ YES_OR_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "fal
 URL = re.compile(r"\w+@[\w.]+:|((git\+)?(git|ssh|file|https?)|gh|gl):")
 KNOWN_AS_GIT = re.compile(r".+\.git|(git@|git://|git\+|gh:|gl:|https://github\.com/|https://gitlab\.com/).+")
 """Addresses that Copier takes for a Git repository. Before others, it wants to see `git+`."""
+
+ENDS = [signal.Signals[name] for name in ("SIGINT", "SIGHUP") if name in signal.Signals.__members__]
+"""Ctrl-C, and a terminal that is closed."""
 
 Context = dict[str, Any]
 
@@ -135,6 +140,9 @@ def origin() -> str:
 @contextmanager
 def removed_at_interrupt() -> Iterator[None]:
     """Remove the current folder, which was empty, at Ctrl-C: that stops Cookiecutter too, before it can."""
+    for end in ENDS:
+        if signal.getsignal(end) != signal.SIG_IGN:
+            signal.signal(end, interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -142,6 +150,13 @@ def removed_at_interrupt() -> Iterator[None]:
         os.chdir(folder.parent)
         shutil.rmtree(folder)
         sys.exit(130)
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Raise a KeyboardInterrupt once: another signal, such as when Cookiecutter ends, does not stop the removal."""
+    for end in ENDS:
+        signal.signal(end, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def failure(message: str) -> SystemExit:

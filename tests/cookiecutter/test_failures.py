@@ -137,7 +137,10 @@ def test_uvx_may_bring_copier(alone: Path, template: Path, output: Path, path: C
 
 
 @pytest.mark.parametrize("begun", ["scratch/*/answers.yml", "output/*/Makefile"], ids=["checking", "writing"])
-def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [False, True], ids=["ctrl-c", "closed"])
+def test_terminal_that_ends_it_leaves_nothing_behind(
+    closed: bool, begun: str, template: Path, output: Path, tmp_path: Path
+) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch)}
@@ -149,8 +152,9 @@ def test_control_c_leaves_nothing_behind(begun: str, template: Path, output: Pat
         preexec_fn=heed_interrupts,
     )
     wait_for(lambda: any(tmp_path.glob(begun)))
-    session.sendcontrol("c")
-    session.expect(pexpect.EOF)
+    if not closed:
+        session.sendcontrol("c")
+        session.expect(pexpect.EOF)
     session.close()
 
     assert (session.exitstatus, session.signalstatus) != (0, None)
