@@ -139,7 +139,7 @@ def origin() -> str:
 
 @contextmanager
 def removed_at_interrupt() -> Iterator[None]:
-    """Remove the current folder, which was empty, at Ctrl-C: that stops Cookiecutter too, before it can."""
+    """Remove the current folder, which was empty, when the terminal ends this: Cookiecutter ends too, before it can."""
     for end in ENDS:
         if signal.getsignal(end) != signal.SIG_IGN:
             signal.signal(end, interrupt)
