@@ -14,6 +14,19 @@ from .prometheus import ACCOUNT, NAMESPACE, TOKEN, ProxiedPrometheus, load_progr
 pytestmark = pytest.mark.xdist_group("image")  # as the tests of the image that it needs
 
 OPERATOR = "https://github.com/prometheus-operator/kube-prometheus?ref=v0.18.0"
+REACHED = """
+import os, time, urllib.request
+deadline = time.monotonic() + 60
+while True:
+    try:
+        urllib.request.urlopen(os.environ["PUSHGATEWAY_URL"] + "/-/ready", timeout=5)
+        break
+    except OSError:
+        if time.monotonic() > deadline:
+            raise
+        time.sleep(0.5)
+"""
+"""Returns once a pod reaches the Pushgateway: a node learns of a Service's pods some time after they are ready."""
 PUSHED = f"""
 from wine_cultivars.monitoring.gateway import push_run
 from wine_cultivars.settings import load_settings
@@ -37,8 +50,10 @@ def pushgateway(kserve: Environment, tmp_path_factory: pytest.TempPathFactory) -
         address = f"http://pushgateway.{namespace}.svc.cluster.local:9091"
         kserve.serve_only(1)
         pod = kserve.pods("stable")[0]["metadata"]["name"]
-        environment = ["env", f"PUSHGATEWAY_URL={address}", f"POD_NAMESPACE={kserve.namespace}"]
-        kubectl("exec", pod, "-n", kserve.namespace, "--", *environment, "python", "-c", PUSHED)
+        python = ["env", f"PUSHGATEWAY_URL={address}", f"POD_NAMESPACE={kserve.namespace}", "python", "-c"]
+        kubectl("exec", pod, "-n", kserve.namespace, "--", *python, REACHED)
+        sent = tried("exec", pod, "-n", kserve.namespace, "--", *python, PUSHED)
+        assert (sent.returncode, sent.stderr) == (0, "")
         yield namespace
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false")
