@@ -103,6 +103,20 @@ class Stack(Kubeflow):
             self.run("iptables", "--delete", *rule)
 
     @contextmanager
+    def storing_slowly(self) -> Iterator[None]:
+        """Have its API take seconds to store the tasks of a run, after it has stored the run, while the body runs."""
+        self.store("CREATE TRIGGER slow BEFORE INSERT ON tasks FOR EACH ROW DO SLEEP(0.3)")
+        try:
+            yield
+        finally:
+            self.store("DROP TRIGGER slow")
+
+    def store(self, statement: str) -> None:
+        """Have its database execute a statement."""
+        login = ("--user=root", "--password=secret", f"--socket={self.folder / 'db/s.sock'}")
+        self.run("mariadb", "--no-defaults", *login, "mlpipeline", f"--execute={statement}")
+
+    @contextmanager
     def serving(self, folder: Path) -> Iterator[None]:
         """Have its network read the files of a folder beside `TABLE` while the body runs."""
         port = str(urlsplit(TABLE).port)

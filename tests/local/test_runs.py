@@ -134,7 +134,7 @@ def test_batch_run_tries_again_to_read_rows_that_come_late(
         table.write_text(rows)
         said += command.communicate(timeout=300)[0]
 
-    assert ROW.findall(said) == [("ingest", "done"), ("predict", "done")]
+    assert ROW.findall(said) == [("ingest", "done"), ("predict", "done")], said
     assert len(stack.failed_pods(name_of(said))) == 1
     assert command.returncode == 0
 
@@ -161,10 +161,11 @@ def test_champion_that_could_not_be_deployed_is_not_promoted(submitting: Project
     assert "aliases" not in stack.read(f"{MODELS}/get?name={MODEL}")["registered_model"]
 
 
-def test_failed_step_is_told_with_its_cause(submitting: Project, trained_there: str) -> None:
-    printed = submitting.fail("submit", DATA_TARGET="gone")
+def test_failed_step_is_told_with_its_cause(submitting: Project, stack: Stack, trained_there: str) -> None:
+    with stack.storing_slowly():
+        printed = submitting.fail("submit", DATA_TARGET="gone")
 
-    assert ROW.findall(printed) == [("ingest", "cached"), ("validate", "failed"), ("report-run", "done")]
+    assert ROW.findall(printed) == [("ingest", "cached"), ("validate", "failed"), ("report-run", "done")], printed
     assert "Error: Step validate failed: The target 'gone' is not in schema.yaml; set DATA_TARGET" in printed
     (command,) = re.findall("The whole log: (kubectl .*)", printed)
     log = run(*submitting.within, *command.split(), env=submitting.environment)

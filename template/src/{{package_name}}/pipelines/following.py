@@ -22,6 +22,8 @@ STOPPING = "CANCELING"
 POLL_SECONDS = 2
 PATIENCE_SECONDS = 300
 """How long the server may be away while a run goes on: it starts again in less."""
+SECONDS_TO_STORE = 15
+"""In which the server stores how the steps ended, after the run."""
 RECONNECT_SECONDS = 5
 
 
@@ -73,6 +75,7 @@ def _told(run_id: str, settings: Settings, console: Console) -> Run:
 def _polled(run_id: str, settings: Settings, say: Callable[[str], None]) -> Iterator[Run]:
     """Yield a run as it is every few seconds, at last as it ended, whatever connections are lost before."""
     answered, lost = time.monotonic(), False
+    ended: float | None = None
     while True:
         connecting = time.monotonic()
         try:
@@ -82,7 +85,9 @@ def _polled(run_id: str, settings: Settings, say: Callable[[str], None]) -> Iter
                     answered, lost = time.monotonic(), False
                     yield run
                     if run.state in ENDED:
-                        return
+                        ended = ended or answered
+                        if _has_its_steps(run) or answered - ended > SECONDS_TO_STORE:
+                            return
                     time.sleep(POLL_SECONDS)
         except UnavailableError as error:
             if time.monotonic() - answered > PATIENCE_SECONDS:
@@ -103,6 +108,12 @@ def _run(client: Client, run_id: str) -> Run:
     if not run.run_id:  # what the client makes of a page, such as that of a login
         raise PipelineError("Kubeflow Pipelines answers with a page in place of the run.")
     return run
+
+
+def _has_its_steps(run: Run) -> bool:
+    """Say whether what is told of an ended run's steps is how they ended: until it is stored, it is how they were."""
+    tasks = _tasks(run)
+    return bool(tasks) and all(task.state not in (PENDING, RUNNING) for task in tasks)
 
 
 def _waiting(run: Run, settings: Settings) -> dict[str, str]:
