@@ -21,10 +21,24 @@ Render = Callable[..., Path]
 CLUSTER = pytest.StashKey[IO[str] | None]()
 
 
+class Failures:
+    """Names each test that fails when it does: a run that is cut off, as CI's by its time, has no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Write where a run of this configuration does."""
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Name the test."""
+        if report.failed:
+            self._config.get_terminal_writer().line(f"\n{report.nodeid} failed in {report.when}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Have a run, of however many workers, use a cluster alone."""
+    """Have a run, of however many workers, use a cluster alone, and name what fails."""
     if not hasattr(config, "workerinput"):
         config.stash[CLUSTER] = take_cluster()
+        config.pluginmanager.register(Failures(config))
 
 
 @pytest.fixture(scope="session", autouse=True)
