@@ -1,14 +1,19 @@
 """What the library is told about the project that it works for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import metadata
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
 
-from ml_chassis.settings import ServerSettings
+from ml_chassis.identity import commit, identity
+from ml_chassis.resources import Resources
+from ml_chassis.settings import Settings
 
-Settings = TypeVar("Settings", bound=ServerSettings)
-"""A project's own class of settings."""
+Platform = Literal["none", "standalone", "kubeflow", "existing"]
+Serving = Literal["none", "standard", "knative", "seldon"]
+Cloud = Literal["none", "eks", "gke", "aks"]
 
 SKLEARN_TYPES = (
     "numpy.dtype",
@@ -27,21 +32,119 @@ SKLEARN_TYPES = (
 
 
 @dataclass(frozen=True)
-class Project(Generic[Settings]):
-    """A project, in the words that its repository makes one of in `project.py`."""
+class Project:
+    """A project: who it is, and what it chose. Its package makes one, which its class of settings knows from then on.
+
+    The package has the modules `data`, `evaluation`, `serving`, `pipelines.training` and `pipelines.batch`, and the
+    file `schema.yaml`.
+    """
 
     name: str
-    """The name of the distribution."""
+    """The name of the distribution, which also names the command, the model and the project's Kubernetes objects."""
     package: str
-    """The import package. Its module `serving` makes the model server's application."""
+    """The import package."""
     settings: type[Settings]
+    """The project's own class of settings."""
+    image: str = ""
+    """What its images' names begin with, such as `ghcr.io/acme/wine-cultivars`. By default its name."""
     model_types: Sequence[str] = SKLEARN_TYPES
     """What a model file may hold, beside what skops takes for safe.
 
     Loading calls these types with values of the file, so each must be harmless whatever these are.
     """
+    model_packages: Sequence[str] = ()
+    """What must be installed where the model is loaded, beside scikit-learn and what always is."""
+    namespace: str = ""
+    """What the names of its Kubernetes namespaces begin with. By default its name."""
+    platform: Platform = "none"
+    """What runs on the cluster."""
+    extras: Sequence[str] = ()
+    """What else of Kubeflow the platform `standalone` has: `katib`, `trainer`, `registry`, `notebooks`."""
+    serving: Serving = "none"
+    """How a cluster serves the model: by KServe's modes `standard` or `knative`, or by `seldon`."""
+    controller: str = ""
+    """The GitOps controller that applies what is committed, such as Argo CD. Without, the commands apply it."""
+    cloud: Cloud = "none"
+    """Where the cluster may run."""
+    monitoring: bool = False
+    """Whether drift is measured, and runs and reports tell Prometheus how they end."""
+
+    steps: Mapping[str, Resources] = field(default_factory=dict)
+    """What steps get on a cluster, by the name that the pipeline's graph shows. One that is not here gets the least."""
+    steps_environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings of every step on a cluster, beside those, or in place of those, that lead to the cluster's services."""
+
+    steps_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Settings of every step that are kept in the cluster's Secrets, by the Secret's name."""
+
+    def __post_init__(self) -> None:
+        self.settings.project = self
 
     @property
     def version(self) -> str:
         """The version of the distribution that is installed."""
         return metadata.version(self.name)
+
+    @property
+    def identity(self) -> str:
+        """The identity of the code: see `ml_chassis.identity`."""
+        return identity(self.name, self.package)
+
+    @property
+    def commit(self) -> str:
+        """The last commit that changed the code, or nothing where Git cannot tell."""
+        return commit(self.package)
+
+    @property
+    def schema(self) -> Path:
+        """The file that says what the data must look like."""
+        return Path(str(self.module().__file__)).parent / "schema.yaml"
+
+    @property
+    def images(self) -> str:
+        """What its images' names begin with."""
+        return self.image or self.name
+
+    @property
+    def namespaces(self) -> str:
+        """What the names of its namespaces begin with."""
+        return self.namespace or self.name
+
+    @property
+    def pipelines_namespace(self) -> str:
+        """Where its pipelines' pods run."""
+        return "kubeflow" if self.platform == "standalone" else self.namespaces
+
+    @property
+    def lab(self) -> str:
+        """The namespace of notebooks, searches and trainings that are no pipelines, or nothing."""
+        return f"{self.namespaces}-lab" if set(self.extras) - {"registry"} else ""
+
+    @property
+    def owns_cluster(self) -> bool:
+        """Whether it brings a kind cluster and the platform in it."""
+        return self.platform in ("standalone", "kubeflow")
+
+    @property
+    def acts_on_cluster(self) -> bool:
+        """Whether any of its commands acts on a cluster."""
+        return self.platform != "none" or self.serving != "none"
+
+    @property
+    def deploys_in_pipeline(self) -> bool:
+        """Whether the last step of a training run may roll out a new champion."""
+        return self.platform != "none" and self.serving != "none" and not self.controller
+
+    def module(self, name: str = "") -> ModuleType:
+        """Return the package, or one of its modules."""
+        return import_module(f"{self.package}.{name}" if name else self.package)
+
+
+def settings_of(package: str) -> Settings:
+    """Return the settings of the project that a package makes, as a step reads them in its own process.
+
+    Raises:
+        SettingsError: one of them cannot be used.
+    """
+    project: Project = import_module(package).PROJECT
+    return project.settings.load()

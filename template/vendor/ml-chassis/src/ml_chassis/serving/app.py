@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ml_chassis.project import Project, Settings
+from ml_chassis.project import Project
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
 from ml_chassis.serving.openapi import document
@@ -33,29 +33,26 @@ from ml_chassis.serving.protocol import (
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry, traced
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
 
 
-def create_app(
-    project: Project[Settings], settings: Settings | None = None, observe: Observe[Settings] | None = None
-) -> ASGIApp:
+def create_app(project: Project, settings: Settings | None = None) -> ASGIApp:
     """Return the ASGI application that serves a project's model.
 
     Args:
         project: whose model.
         settings: which model, and the limits. By default those of the environment.
-        observe: starts to take note of predictions, once the model is loaded.
 
     Raises:
         SettingsError: a setting in the environment cannot be used.
     """
     settings = settings or project.settings.load()
     configure_logging()
-    runtime = Runtime(project, settings, observe)
+    runtime = Runtime(settings, _observer(project))
     name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
@@ -134,7 +131,16 @@ def create_app(
     return traced(Telemetry(app, runtime), name)
 
 
-async def _body(request: Request, settings: ServerSettings) -> bytes:
+def _observer(project: Project) -> Observe | None:
+    """Return what observes the model's predictions, where the project is monitored."""
+    if not project.monitoring:
+        return None
+    from ml_chassis.monitoring.observer import Observer  # needs what the extra `monitoring` brings
+
+    return Observer
+
+
+async def _body(request: Request, settings: Settings) -> bytes:
     """Return the body, unless it is too large or too slow in coming."""
     body = bytearray()
     try:

@@ -24,7 +24,7 @@ from ml_chassis.digests import DIGEST, ORIGIN
 from ml_chassis.errors import ServingError
 from ml_chassis.model_files import LoadedModel
 from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -49,7 +49,7 @@ class ServedModel:
         return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
-def resolve(settings: ServerSettings) -> tuple[str, str]:
+def resolve(settings: Settings) -> tuple[str, str]:
     """Return the address of the model to serve, and the digest that its files must have, where one is known.
 
     An alias becomes a version here, once, and stays that version.
@@ -67,7 +67,7 @@ def resolve(settings: ServerSettings) -> tuple[str, str]:
     return uri, digest
 
 
-def load(settings: ServerSettings, types: Sequence[str]) -> ServedModel:
+def load(settings: Settings, types: Sequence[str]) -> ServedModel:
     """Load the model that the settings name, whose file may hold these types: see `Project.model_types`.
 
     Raises:
@@ -91,7 +91,7 @@ def load(settings: ServerSettings, types: Sequence[str]) -> ServedModel:
     return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.pipeline.predict(rows)))
 
 
-def _version_of(settings: ServerSettings, registered: re.Match[str]) -> ModelVersion:
+def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
     """Return what the registry has of a version that is named by its number or an alias."""
     try:
         if number := registered["version"]:
@@ -126,6 +126,6 @@ def _version(uri: str, model: LoadedModel) -> str:
     return str(model.record.model_id)
 
 
-def _unloadable(settings: ServerSettings, error: Exception) -> ServingError:
+def _unloadable(settings: Settings, error: Exception) -> ServingError:
     hint = "Run `make run` to train and promote one." if settings.model_uri is None else "Check MODEL_URI."
     return ServingError(f"The model {settings.served_model_uri!r} cannot be loaded: {error}. {hint}")

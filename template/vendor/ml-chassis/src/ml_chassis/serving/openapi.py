@@ -21,7 +21,7 @@ RECORDS = {"type": "array", "items": {"type": "object"}}
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def document(project: Project[Any], model: str) -> dict[str, Any]:
+def document(project: Project, model: str) -> dict[str, Any]:
     """Return the OpenAPI document of a project's server of `model`."""
     _, schemas = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
     base = f"/v2/models/{model}"

@@ -9,17 +9,17 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any, Generic, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from ml_chassis.errors import ProjectError
-from ml_chassis.project import Project, Settings
 from ml_chassis.serving.batching import Batcher
 from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
 from ml_chassis.serving.model import ServedModel, load
 from ml_chassis.serving.refusals import Reason, Refusal
+from ml_chassis.settings import Settings
 
 STARTUP_FAILURE = 3
 """The exit code that tells uvicorn not to start the worker again."""
@@ -41,12 +41,12 @@ Observe = Callable[[ServedModel, Settings], Observer]
 """What starts to observe a model that is loaded. It is called in the event loop."""
 
 
-class Runtime(Generic[Settings]):
+class Runtime:
     """Loads the model while the process is live already, and keeps to the limits of the settings."""
 
-    def __init__(self, project: Project[Settings], settings: Settings, observe: Observe[Settings] | None) -> None:
+    def __init__(self, settings: Settings, observe: Observe | None) -> None:
         self.settings = settings
-        self._types, self._observe = project.model_types, observe
+        self._types, self._observe = settings.project.model_types, observe
         self.draining = False
         self._model: ServedModel | None = None
         self._batcher: Batcher | None = None

@@ -1,0 +1,81 @@
+"""Writes what runs others' images as kustomize makes it, for a cluster that reaches no network but its registry's."""
+
+import re
+import shutil
+from pathlib import Path
+
+from ml_chassis.errors import ClusterError
+from ml_chassis.kubectl import run
+from ml_chassis.platform.waves import FOLDER, waves
+
+DEPLOY = Path("deploy")
+VENDORED = DEPLOY / "vendored"
+PLATFORM = VENDORED / FOLDER.relative_to(DEPLOY)
+IMAGES = VENDORED / "images.txt"
+MANIFESTS = "manifests.yaml"
+KUSTOMIZATION = f"""\
+# `make vendor` rewrites this folder.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - {MANIFESTS}
+"""
+IMAGE = re.compile(
+    r'(?<![^\s"=])'  # a word, quoted or not, or the value of an argument,
+    r"(?:(?:[\w.-]+(?::\d+)?/)+|(?<=image: ))"  # which has a slash, or is named as an image,
+    r"[\w.-]+(?=[:@])(?::\w[\w.-]*)?(?:@sha256:[0-9a-f]{64})?"  # with a tag, a digest or both
+    r'(?![^\s"\\,])'
+)
+"""An image wherever it is named: by a container, in an argument or a variable, in the JSON of a ConfigMap."""
+HUB = re.compile(r'(?<="hub": ")[\w./-]+')
+"""Where Istio looks for the images that it names itself."""
+REGISTRY = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*")
+HOST = re.compile(r"^[^/]*[.:][^/]*/")
+"""The registry that an image's name begins with; those of Docker Hub may do without."""
+
+
+def vendor(registry: str) -> list[str]:
+    """Write the waves, and what is applied beside them, to a folder like `deploy`, and the list of their images.
+
+    Args:
+        registry: where the cluster is to find the images, such as `registry.example.internal/mirror`, or nothing.
+
+    Returns:
+        The list: images, or with a registry what each is called there, and where it comes from.
+
+    Raises:
+        ClusterError: a folder cannot be rendered, or that is no registry.
+    """
+    if registry and not REGISTRY.fullmatch(registry):
+        raise ClusterError(
+            f"{registry!r} is no registry. Give its host and path without https://, such as registry.example/mirror."
+        )
+    built = {wave.folder: run("kustomize", str(wave.folder)) for wave in waves()}
+    for file in sorted(DEPLOY.glob("*/kustomization.yaml")):
+        if IMAGE.search(text := run("kustomize", str(file.parent))):
+            built[file.parent] = text
+    listed = sorted({_listed(image, registry) for text in built.values() for image in IMAGE.findall(text)})
+    shutil.rmtree(VENDORED, ignore_errors=True)
+    for source, text in built.items():
+        folder = VENDORED / source.relative_to(DEPLOY)
+        folder.mkdir(parents=True)
+        (folder / "kustomization.yaml").write_text(KUSTOMIZATION)
+        (folder / MANIFESTS).write_text(_moved(text, registry) if registry else text)
+    IMAGES.write_text("".join(f"{line}\n" for line in listed))
+    return listed
+
+
+def _moved(text: str, registry: str) -> str:
+    """Return manifests whose images are in a registry."""
+    for names in (IMAGE, HUB):
+        text = names.sub(lambda found: _name(found[0], registry), text)
+    return text
+
+
+def _name(image: str, registry: str) -> str:
+    return f"{registry}/{HOST.sub('', image)}"
+
+
+def _listed(image: str, registry: str) -> str:
+    """Return a line of the list; a copy is made under a tag, and has the digest of its original."""
+    return f"{_name(image, registry).partition('@')[0]} {image}" if registry else image
