@@ -27,7 +27,8 @@ SERVICES = {
 BODY = """
 import json
 from wine_cultivars.data import load
-rows = load("sklearn:wine").drop(columns="cultivar").head(1).to_numpy()
+from wine_cultivars.settings import Settings
+rows = load(Settings.load()).drop(columns="cultivar").head(1).to_numpy()
 print(json.dumps({"inputs": [{"name": "rows", "shape": rows.shape, "datatype": "FP64", "data": rows.tolist()}]}))
 """
 

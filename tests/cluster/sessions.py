@@ -5,9 +5,11 @@ import re
 from tests.local.projects import Project
 from tests.running import run
 
+from .overlays import NAME
+
 IDENTITY = "0.1.0-3f2a1bc9d8"
 """Of the code on the page."""
-COMMAND = ("uv", "run", "python", "-m", "wine_cultivars.identity")
+COMMAND = ("uv", "run", NAME, "identity")
 PODS_READY = re.compile(r"\d of \d")
 """How many there are, an autoscaler decides."""
 PASSING = ("uv run", "  waiting for ")

@@ -15,6 +15,8 @@ from .kubectl import documents, kubectl
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
+LIBRARY = "vendor/ml-chassis"
+
 
 @pytest.fixture(scope="module")
 def project(projects: dict[str, Path]) -> Path:
@@ -33,8 +35,9 @@ def installed(project: Path) -> str:
 @pytest.mark.parametrize("package", ["kfp", "kfp-kubernetes"])
 def test_sdk_is_of_the_servers_version(package: str, project: Path, installed: str) -> None:
     (tag,) = re.findall(r"image: ghcr\.io/kubeflow/kfp-api-server:(\S+)", installed)
-    groups = tomllib.loads((project / "pyproject.toml").read_text())["dependency-groups"]
-    (wanted,) = (found for text in groups["pipeline"] if (found := Requirement(text)).name == package)
+    library = tomllib.loads((project / LIBRARY / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(text) for extra in library["optional-dependencies"].values() for text in extra]
+    (wanted,) = (found for found in asked if found.name == package)
 
     server = Version(tag)
     assert wanted.specifier.contains(server)
@@ -62,7 +65,7 @@ def test_key_of_the_steps_opens_the_bucket_of_the_pipelines_alone(installed: str
 
 
 def test_pages_are_where_commands_look_for_them(project: Path, installed: str) -> None:
-    (module,) = project.glob("src/*/pipelines/server.py")
+    module = project / LIBRARY / "src/ml_chassis/pipelines/server.py"
     (name, port) = re.findall(r'"service/(\S+):(\d+)"', module.read_text())[0]
     services = [yaml.safe_load(document) for document in documents(f"\n{installed}", "Service")]
     (pages,) = (found for found in services if found["metadata"]["name"] == name)

@@ -28,9 +28,9 @@ while True:
 """
 """Returns once a pod reaches the Pushgateway: a node learns of a Service's pods some time after they are ready."""
 PUSHED = f"""
-from wine_cultivars.monitoring.gateway import push_run
-from wine_cultivars.settings import load_settings
-push_run(load_settings(), "{NAME}-training", True, 12.5)
+from ml_chassis.monitoring.gateway import push_run
+from wine_cultivars.settings import Settings
+push_run(Settings.load(), "{NAME}-training", True, 12.5)
 """
 ALERT, DASHBOARD = OF_A_CLUSTER
 

@@ -28,14 +28,15 @@ CHANGED = {
     "deploy/serving/base/networkpolicy.yaml": ("# What is not named here", "# Whatever is not named here"),
     "docs/data.md": ("4. `make run`.", "4. Then `make run`."),
     "notebooks/explore.ipynb": ("# Explore the data", "# Explore the project's data"),
-    "pyproject.toml": ('    "typer>=0.20",', '    "typer>=0.20.1",'),
+    "pyproject.toml": ('    "scikit-learn>=1.7",', '    "scikit-learn>=1.7.1",'),
     "renovate.json": ('"config:best-practices"', '"config:recommended"'),
     "src/wine_cultivars/schema.yaml": ("# What the data must look like.", "# What all data must look like."),
     "src/wine_cultivars/training.py": ("seed: fixes everything random", "seed: settles everything random"),
+    "vendor/ml-chassis/src/ml_chassis/registry.py": ("The model registry:", "The registry of models:"),
 }
 """What the minor release changes, by the path in a repository: part of a line, and what becomes of it."""
 TEAMS_OWN = {"CHANGELOG.md", "src/wine_cultivars/schema.yaml"}
-MOVED = {"docs/model.md": "docs/models.md", "tests/test_validation.py": "tests/test_valid_rows.py"}
+MOVED = {"docs/model.md": "docs/models.md", "src/wine_cultivars/features.py": "src/wine_cultivars/columns.py"}
 REMOVED = "tests/test_training.py"
 """What the major release does to files."""
 

@@ -85,6 +85,19 @@ def test_no_line_is_lost_from_any_file(before: str, repository: Generate, script
     assert [path for path in project.conflicts() if path not in done.stderr] == []
 
 
+def test_edit_of_what_moved_to_the_library_moves_along(repository: Generate, script: Path) -> None:
+    project = repository(max(STAND_INS), preset="minimal")
+    append(project, "src/wine_cultivars/registry.py", 1)
+    project.commit()
+
+    done = project.update("--vcs-ref", UNDER_TEST, script=script)
+
+    files = project.files()
+    assert done.returncode == 0, done.stderr
+    assert "src/wine_cultivars/registry.py" not in files
+    assert remark("registry.py", 1) in files["vendor/ml-chassis/src/ml_chassis/registry.py"].decode()
+
+
 def test_edits_apart_from_changes_are_merged(repository: Generate) -> None:
     project = repository(UNDER_TEST, preset="full")
     for number, path in enumerate([*CHANGED, *MOVED]):

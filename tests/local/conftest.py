@@ -14,9 +14,8 @@ from tests.needs import give_up
 from tests.running import run
 
 IMAGE = """
-from wine_cultivars.identity import commit, identity
-from wine_cultivars.settings import load_settings
-print(load_settings().image_of_steps, identity(), commit(), sep=",")
+from wine_cultivars import PROJECT
+print(PROJECT.settings.load().image_of_steps, PROJECT.identity, PROJECT.commit, sep=",")
 """
 
 

@@ -23,8 +23,8 @@ SECONDS_TO_SAY = 400
 """How long a command may take to print what is waited for."""
 SAMPLE = """
 from wine_cultivars.data import load
-from wine_cultivars.settings import load_settings
-print(load(*load_settings().data_source).to_csv(index=False))
+from wine_cultivars.settings import Settings
+print(load(Settings.load()).to_csv(index=False))
 """
 SECRETS = {
     name: f"the-secret-{name}" for name in ("DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN")

@@ -36,6 +36,12 @@ pytestmark = pytest.mark.xdist_group("prometheus")
 
 Row = dict[str, float]
 
+WRITE_ROWS = """
+import sys
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
+load(Settings.load()).drop(columns="cultivar").to_csv(sys.argv[1], index=False)
+"""
 REQUESTS, ROWS_EACH = 40, 25
 FAILURES = 10
 SHIFTED = {"alcohol": 2.5, "hue": 0.8}
@@ -65,11 +71,7 @@ MOST_SERIES = 600
 def rows(watched: Project) -> list[Row]:
     """Return the rows of the sample, without the label."""
     table = watched.folder / "rows.csv"
-    python(
-        watched,
-        f"from {NAME.replace('-', '_')} import data;"
-        f"data.load(data.SAMPLE).drop(columns='cultivar').to_csv({str(table)!r}, index=False)",
-    )
+    python(watched, WRITE_ROWS, str(table))
     with table.open() as lines:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
 
@@ -161,9 +163,11 @@ def test_index_is_that_of_numpy(prometheus: Prometheus, watched: Project, rows: 
     script = f"""
 import json, random
 import numpy as np, pandas as pd
-from {NAME.replace("-", "_")} import data
-rows = data.load(data.SAMPLE)
-training = data.split(rows, "cultivar", 0.25, 7)[0]
+from ml_chassis.holdout import hold_out
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
+rows = load(Settings.load())
+training = hold_out(rows, "cultivar", 0.25, 7, "", "").training
 draw = random.Random(7)
 records = rows.drop(columns="cultivar").to_dict("records")
 sent = pd.DataFrame([row for _ in range({REQUESTS}) for row in draw.choices(records, k={ROWS_EACH})])

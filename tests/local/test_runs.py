@@ -32,52 +32,51 @@ PRESENT = "ghcr.io/kubeflow/kfp-driver:2.16.0"
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
 MODEL, MODELS = "wine-cultivars", f"{MLFLOW}/api/2.0/mlflow/registered-models"
 SERVING_IMAGE = """
-from wine_cultivars.identity import identity
-from wine_cultivars.settings import IMAGE
-print(f"{IMAGE}-serving:{identity()}")
+from wine_cultivars import PROJECT
+print(f"{PROJECT.images}-serving:{PROJECT.identity}")
 """
 AS_IT_IS = "from wine_cultivars.cli import main; main()"
 AS_NOBODY = """
-from wine_cultivars.pipelines import cluster
+from ml_chassis.pipelines import cluster
 from wine_cultivars.cli import main
-cluster.ACCOUNT = "nobody"
+cluster.account = lambda settings: "nobody"
 cluster.require_account = lambda settings: None
 main()
 """
 """Submits for a ServiceAccount that was there a moment ago."""
 WITH_GPUS = """
-from wine_cultivars.pipelines.resources import STEPS, Resources
-STEPS["Ingest"] = Resources(gpus=64)
+from ml_chassis.resources import Resources
+from wine_cultivars import PROJECT
 from wine_cultivars.cli import main
+PROJECT.steps["Ingest"] = Resources(gpus=64)
 main()
 """
 BATCH = """
-from wine_cultivars.pipelines.arguments import data_arguments
+from ml_chassis.pipelines.arguments import data_arguments
+from ml_chassis.pipelines.cluster import run_on_cluster
 from wine_cultivars.pipelines.batch import batch_pipeline
-from wine_cultivars.pipelines.cluster import run_on_cluster
-from wine_cultivars.settings import load_settings
-settings = load_settings()
+from wine_cultivars.settings import Settings
+settings = Settings.load()
 run_on_cluster(batch_pipeline, data_arguments(settings) | {"model_version": 1}, settings)
 """
 CAPTURE = """
 import time
+from ml_chassis.monitoring.capture import Capture, Seen
 from wine_cultivars.data import load
-from wine_cultivars.monitoring.capture import Capture, Seen
-from wine_cultivars.settings import load_settings
-settings = load_settings()
-rows = load(*settings.data_source)
+from wine_cultivars.settings import Settings
+settings = Settings.load()
+rows = load(settings)
 answers = rows.pop(settings.data_target).to_numpy()
 capture = Capture(settings, "1")
 capture.take([Seen("any", time.time(), rows, answers)], list(rows))
 capture.write()
 """
 DRIFT = """
-from wine_cultivars.pipelines.resources import ENVIRONMENT
-ENVIRONMENT["CAPTURE_URI"] = "/app/captured"
-from wine_cultivars.pipelines.cluster import run_on_cluster
-from wine_cultivars.pipelines.drift import drift_pipeline
-from wine_cultivars.settings import load_settings
-run_on_cluster(drift_pipeline, {}, load_settings())
+from ml_chassis.pipelines.all import pipelines
+from ml_chassis.pipelines.cluster import run_on_cluster
+from wine_cultivars import PROJECT
+PROJECT.steps_environment["CAPTURE_URI"] = "/app/captured"
+run_on_cluster(pipelines(PROJECT)["drift"], {}, PROJECT.settings.load())
 """
 
 

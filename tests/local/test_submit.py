@@ -22,19 +22,19 @@ SECONDS_TO_GIVE_UP = 30
 """Of the five minutes for which a lost server is waited for."""
 ASK = """
 import sys
-from wine_cultivars.pipelines.server import _client
-from wine_cultivars.settings import load_settings
-_client(sys.argv[1], load_settings()).create_experiment("any", namespace="any")
+from ml_chassis.pipelines.server import _client
+from wine_cultivars.settings import Settings
+_client(sys.argv[1], Settings.load()).create_experiment("any", namespace="any")
 """
 FOLLOW = """
 import sys
 from contextlib import nullcontext
-from wine_cultivars.kubectl import Kubectl
-from wine_cultivars.pipelines.following import follow_to_end
-from wine_cultivars.settings import load_settings
+from ml_chassis.kubectl import Kubectl
+from ml_chassis.pipelines.following import follow_to_end
+from wine_cultivars.settings import Settings
 address = sys.argv[1]
 Kubectl.forwarded = lambda *_: nullcontext(address)
-follow_to_end("any", address, load_settings())
+follow_to_end("any", address, Settings.load())
 """
 """Follows a run on the server of a cluster, to which nothing leads but the tests' own address."""
 

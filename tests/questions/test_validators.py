@@ -251,8 +251,8 @@ def test_bad_registry_is_refused(registry: str, message: str, render: Render, tm
 @pytest.mark.parametrize("registry", GOOD_REGISTRIES)
 def test_good_registry_heads_the_image(registry: str, render: Render) -> None:
     image = f"{registry}/wine-cultivars" if registry else "wine-cultivars"
-    settings = next(render(image_registry=registry).glob("src/*/settings.py"))
-    assert f'IMAGE = "{image}"' in settings.read_text()
+    package = next(render(image_registry=registry).glob("src/*/__init__.py"))
+    assert f'image="{image}"' in package.read_text()
 
 
 @pytest.mark.parametrize(("address", "message"), numbered(BAD_ADDRESSES))

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import ROOT
+
 from .conftest import Rendered
-from .texts import texts
+from .texts import is_library, texts
+
+LIBRARY = ROOT / "template/vendor/ml-chassis"
 
 # A version or digest that a bot bumps: an action, an image of a registry, an image by digest.
 PINS = re.compile(
@@ -45,14 +49,21 @@ def test_readme_names_every_target(project: Path) -> None:
     assert set(targets(project)) - named == set()
 
 
-def test_env_example_names_every_setting(project: Path) -> None:
+def test_env_example_names_every_setting_of_a_project_that_has_everything(rendered: Rendered) -> None:
+    project = rendered(preset="full")
     assert set(env_example(project)) == set(settings(project))
 
 
 def test_env_example_shows_the_defaults(project: Path) -> None:
-    shown = env_example(project)
-    literal = {name: value for name, value in settings(project).items() if value is not None}
-    assert {name: shown.get(name) for name in literal} == literal
+    shown, defaults = env_example(project), settings(project)
+    literal = {name: value for name in shown if (value := defaults[name]) is not None}
+    assert {name: shown[name] for name in literal} == literal
+
+
+def test_page_on_settings_names_those_of_env_example(project: Path) -> None:
+    page = texts(project).get("docs/settings.md")
+    named = set(re.findall(r"(?m)^\| `([A-Z_]+)` \|", page or "")) - {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+    assert page is None or named == set(env_example(project))
 
 
 def test_relative_links_lead_somewhere(project: Path) -> None:
@@ -63,6 +74,20 @@ def test_relative_links_lead_somewhere(project: Path) -> None:
         for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
     ]
     assert [(path, link) for path, link in links if not (project / path).parent.joinpath(link).exists()] == []
+
+
+def test_python_files_named_in_text_exist(project: Path) -> None:
+    written = texts(project)
+    named = {
+        (path, name)
+        for path, text in written.items()
+        if path.endswith(".md")
+        for name in re.findall(r"`([\w/]+\.py)`", text)
+        if not name.endswith("/cleaning.py")  # which a reader of docs/component.md writes
+    }
+    assert {
+        (path, name) for path, name in named if not any(f"/{file}".endswith(f"/{name}") for file in written)
+    } == set()
 
 
 def test_each_pin_appears_once(project: Path) -> None:
@@ -94,7 +119,20 @@ def test_default_names_appear_nowhere_else(rendered: Rendered) -> None:
     project = rendered(project_name="Churn Risk", repository_name="churn-risk", package_name="riskmodel")
     written = texts(project)
     pattern = re.compile(r"wine[-_]cultivars|Wine Cultivars")
-    assert [path for path, text in written.items() if pattern.search(path + text)] == []
+    assert [path for path, text in written.items() if pattern.search(path + text) and not is_library(path)] == []
+
+
+def test_readme_of_the_library_names_its_modules() -> None:
+    code = LIBRARY / "src/ml_chassis"
+    paths = {path.relative_to(code).with_suffix("") for path in code.rglob("*.py") if path.stem != "__init__"}
+    tables = re.findall(r"(?m)^\| (.+) \| \|\n\| --- \| --- \|\n((?:\|.*\n)+)", (LIBRARY / "README.md").read_text())
+    named = [
+        f"{group.strip('`')}/{module}" if group.startswith("`") else module
+        for group, rows in tables
+        for cell in re.findall(r"(?m)^\| (.+?) \|", rows)
+        for module in re.findall(r"`(\w+)`", cell)
+    ]
+    assert sorted(named) == sorted(path.as_posix() for path in paths if all(part.isidentifier() for part in path.parts))
 
 
 def targets(project: Path) -> list[str]:
@@ -136,20 +174,18 @@ def env_example(project: Path) -> dict[str, str]:
 
 
 def settings(project: Path) -> dict[str, str | None]:
-    """Return each field of Settings in upper case with its default as a text, or None if it is computed."""
+    """Return each setting in upper case with its default as a text, or None if it is computed."""
     (path,) = project.glob("src/*/settings.py")
-    inherited = project / "vendor/ml-chassis/src/ml_chassis/settings.py"
-    return fields(inherited, "ServerSettings") | fields(path, "Settings")
+    return fields(LIBRARY / "src/ml_chassis/settings.py") | fields(path)
 
 
-def fields(path: Path, name: str) -> dict[str, str | None]:
-    """Return each field that a class itself has, in upper case with its default as a text."""
-    (body,) = (
-        node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef) and node.name == name
-    )
+def fields(path: Path) -> dict[str, str | None]:
+    """Return each field that the class of settings itself has, in upper case with its default as a text."""
+    (body,) = (node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
     found = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    assert found
-    return {ast.unparse(field.target).upper(): shown(field.value) for field in found}
+    fields = [node for node in found if not ast.unparse(node.annotation).startswith("ClassVar")]
+    assert fields
+    return {ast.unparse(field.target).upper(): shown(field.value) for field in fields}
 
 
 def shown(default: ast.expr | None) -> str | None:

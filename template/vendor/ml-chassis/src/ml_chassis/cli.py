@@ -30,7 +30,7 @@ def app_for(project: Project) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(options)
-    for command in (run, batch, schema, models, promote, demote, serve, predict, ui, identity):
+    for command in (run, batch, schema, models, promote, demote, serve, predict, ui, settings, identity):
         app.command()(command)
     app.command(name="compile")(compile_pipelines)
     if project.monitoring:
@@ -200,6 +200,27 @@ def ui(context: typer.Context, port: Annotated[int, typer.Option(help="The port 
     typer.echo(f"MLflow's pages are at http://127.0.0.1:{port}; Ctrl-C ends.")
     command = ["mlflow", "server", "--backend-store-uri", settings.tracking_uri, "--port", str(port)]
     subprocess.run([sys.executable, "-m", *command], check=False)
+
+
+def settings(
+    context: typer.Context,
+    write: Annotated[bool, typer.Option("--write", help="Write .env.example, which explains them.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail if .env.example explains others.")] = False,
+) -> None:
+    """Show the settings, and where each has its value from."""
+    from ml_chassis.explained import EXAMPLE, check_example, example, settings_of_project, shown, source
+
+    project = project_of(context)
+    if check:
+        return check_example(project)
+    if write:
+        EXAMPLE.write_text(example(project))
+        return typer.echo(f"Wrote {EXAMPLE}.")
+    values, table = project.settings.load(), Table("Setting", "Value", "From", box=None, pad_edge=False)
+    for name, _, _ in settings_of_project(project):
+        table.add_row(name.upper(), shown(getattr(values, name)), source(name))
+    Console().print(table)
+    return None
 
 
 def identity(

@@ -16,6 +16,7 @@ from ml_chassis.errors import DataError
 from ml_chassis.settings import Settings
 
 SAMPLE = "sklearn:wine"
+SAMPLE_TARGET = "cultivar"
 SUFFIXES = (".csv", ".parquet")
 PACKAGES = {
     "s3": "s3fs",
@@ -88,7 +89,7 @@ def _sample() -> pd.DataFrame:
     from sklearn.datasets import load_wine  # slow to import, and needed for the sample alone
 
     frame: pd.DataFrame = load_wine(as_frame=True).frame
-    return frame.rename(columns={"target": "cultivar", "od280/od315_of_diluted_wines": "od280_od315"})
+    return frame.rename(columns={"target": SAMPLE_TARGET, "od280/od315_of_diluted_wines": "od280_od315"})
 
 
 def _address(uri: str) -> Address | None:

@@ -32,20 +32,22 @@ Address = Annotated[str, AfterValidator(addresses.without_secrets)]
 class Settings(BaseSettings):
     """Every knob that the library has. The environment wins over `.env`, which wins over these defaults."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
     project: ClassVar["Project"]
     """Whose settings they are; `Project` sets it."""
 
     data_uri: Address
     """The sample, a CSV or Parquet file (path, https, s3, gs, az), or a PostgreSQL or MySQL database."""
     data_table: str | None = None
-    """The table to read when `data_uri` is a database."""
+    """The table to read where DATA_URI is a database."""
     data_target: str
     """The column to predict."""
     database_password: SecretStr | None = None
     """The password of the database's user."""
     database_host: Annotated[str, AfterValidator(addresses.host)] | None = None
-    """The host, or host:port, that this password may be sent to. By default that of `data_uri`."""
+    """The host, or host:port, that the password may be sent to. By default that of DATA_URI."""
     database_ca_file: FilePath | None = None
     """The authorities that may vouch for the database. By default those that the machine trusts."""
 
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
     model_digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
     """What the model's files must be. By default what the registry has of the version."""
     mlflow_tracking_uri: Address = ""
-    """An MLflow server. By default a SQLite file in `local_dir`."""
+    """An MLflow server. By default a SQLite file in LOCAL_DIR."""
     mlflow_experiment_name: str
     """The experiment that training runs are recorded in."""
 
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
     pushgateway_url: Address = ""
     """The Prometheus Pushgateway that runs and reports send their figures to. By default they send none."""
     pod_namespace: str = "local"
-    """The namespace that these figures are labelled with. On a cluster, the pod's own."""
+    """The namespace that the figures are labelled with. On a cluster, the pod's own."""
 
     context: str
     """The context of the kubeconfig that commands act on."""
@@ -117,7 +119,7 @@ class Settings(BaseSettings):
     kfp_endpoint: Address = ""
     """The address of a Kubeflow Pipelines. By default that of the context, in the namespace `kubeflow`."""
     kfp_token: SecretStr | None = None
-    """What it knows you by, if it asks."""
+    """The token by which that server knows you, if it asks."""
     pipeline_image: str = ""
     """The image that the steps run in on a cluster. By default that of this code."""
 
@@ -127,15 +129,8 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _of_the_project(cls, given: Any) -> Any:
-        """Add what is called as the project is, unless it is given."""
-        project = cls.project
-        defaults = {
-            "model_name": project.name,
-            "mlflow_experiment_name": project.name,
-            "context": f"kind-{project.name}" if project.owns_cluster else "",
-            "pipelines_namespace": project.pipelines_namespace,
-        }
-        return defaults | given if isinstance(given, dict) else given
+        """Add what the project decides, unless it is given."""
+        return cls.defaults_of_project() | given if isinstance(given, dict) else given
 
     @field_validator("local_dir")
     @classmethod
@@ -196,6 +191,17 @@ class Settings(BaseSettings):
     def reading(self, uri: str, table: str | None) -> Self:
         """Return the settings for another address, to which the password of `data_uri` does not belong."""
         return self.model_copy(update={"data_uri": uri, "data_table": table, "database_host": self.password_host})
+
+    @classmethod
+    def defaults_of_project(cls) -> dict[str, str]:
+        """Return the defaults that the project decides."""
+        project = cls.project
+        return {
+            "model_name": project.name,
+            "mlflow_experiment_name": project.name,
+            "context": f"kind-{project.name}" if project.owns_cluster else "",
+            "pipelines_namespace": project.pipelines_namespace,
+        }
 
     @classmethod
     def load(cls) -> Self:

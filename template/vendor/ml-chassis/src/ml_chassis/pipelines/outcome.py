@@ -69,7 +69,8 @@ def record(
         run_id,
     )
     version = Registry(settings).register(model_uri, verdict)
-    return Recorded(version, mlflow.get_logged_model(model_uri.removeprefix("models:/")).source_run_id)
+    run = mlflow.get_logged_model(model_uri.removeprefix("models:/")).source_run_id
+    return Recorded(version, str(run))
 
 
 def promote(settings: Settings, version: int, passed: bool, environment: str = "") -> bool:

@@ -25,8 +25,9 @@ def commands(project: Project) -> typer.Typer:
     for command in (doctor, platform, platform_plan, platform_remove):
         app.command()(command)
     if project.owns_cluster:
-        for command in (vendor, platform_status, credentials):
-            app.command()(command)
+        app.command()(vendor)
+        app.command()(platform_status)
+        app.command()(credentials)
         app.command(name="open")(open_parts)
         if project.serving in ("standard", "knative"):
             app.command()(load_balancer)

@@ -27,9 +27,7 @@ class Knative:
         if release.candidate is not None:
             operations.append({"op": "replace", "path": "/metadata/labels/model-variant", "value": "candidate"})
             operations.append({"op": "add", "path": "/spec/predictor/canaryTrafficPercent", "value": release.percent})
-        if (
-            release.split == "ab-test"
-        ):  # each revision gets an address, which begins with `latest-` or `prev-`
+        if release.split == "ab-test":  # each revision gets an address, which begins with `latest-` or `prev-`
             operations.append({"op": "add", "path": TAG_ROUTING, "value": "true"})
         return {"patches": [patch(self.kind, operations, labelSelector="model-variant=stable")]}
 

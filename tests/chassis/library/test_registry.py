@@ -5,11 +5,10 @@ import mlflow
 import pandas as pd
 import pytest
 from ml_chassis.errors import ModelError, RegistryError
+from ml_chassis.evaluation import Verdict
+from ml_chassis.registry import Registry
 from mlflow.artifacts import download_artifacts
 from sklearn.pipeline import Pipeline
-
-from {{ package_name }}.evaluation import Verdict
-from {{ package_name }}.registry import Registry
 
 GOOD = Verdict({"accuracy": 0.9}, True, "accuracy 0.9000 beats the baseline (0.4000)")
 BAD = Verdict({"accuracy": 0.3}, False, "accuracy 0.3 does not beat the baseline (0.4)")

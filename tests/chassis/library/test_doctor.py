@@ -1,26 +1,18 @@
-{% if own_cluster %}
 from pathlib import Path
 
-{% endif %}
 import pytest
 from ml_chassis.errors import ClusterError
-
-{% if own_cluster %}
-from {{ package_name }}.platform import machine
-{% endif %}
-from {{ package_name }}.platform.doctor import Finding, examine, unsuited
-{% if gateway_files %}
-from {{ package_name }}.platform.load_balancer import last_of
-{% endif %}
-from {{ package_name }}.settings import Settings
+from ml_chassis.platform import machine
+from ml_chassis.platform.doctor import Finding, examine, unsuited
+from ml_chassis.platform.load_balancer import last_of
+from ml_chassis.testing import defaults
+from repository import PROJECT
 
 
-def test_every_finding_is_told_and_the_fatal_ones_end_it(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_finding_is_told_and_the_fatal_ones_end_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     findings = [Finding("a", "1"), Finding("b", "2", "more", fatal=False), Finding("c", "3", "less")]
 
-    with pytest.raises(ClusterError, match=r"Fix: c\.$"):
+    with defaults(PROJECT.settings, tmp_path) as settings, pytest.raises(ClusterError, match=r"Fix: c\.$"):
         examine([lambda _: iter(findings)], settings)
     assert capsys.readouterr().out.splitlines() == [
         "ok       a: 1",
@@ -34,21 +26,17 @@ def test_every_finding_is_told_and_the_fatal_ones_end_it(
 @pytest.mark.parametrize(("kubectl", "suits"), [("1.33.9", False), ("1.34.1", True), ("v1.36.0", True)])
 def test_kubectl_suits_the_next_minor_versions(kubectl: str, suits: bool) -> None:
     assert (unsuited(kubectl, "v1.35.8") == "") == suits
-{% if own_cluster %}
 
 
-def test_low_limits_of_inotify_are_told_with_their_fix(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_limits_of_inotify_are_told_with_their_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "INOTIFY", tmp_path)
     (tmp_path / "max_user_watches").write_text("1048576\n")
     (tmp_path / "max_user_instances").write_text("128\n")
 
-    enough, few = machine.inotify(settings)
+    with defaults(PROJECT.settings, tmp_path) as settings:
+        enough, few = machine.inotify(settings)
     assert enough.advice == ""
     assert not few.fatal and few.advice.endswith("sudo sysctl fs.inotify.max_user_instances=512")
-{% endif %}
-{% if gateway_files %}
 
 
 def test_load_balancer_takes_the_last_addresses_of_the_ipv4_subnet() -> None:
@@ -59,4 +47,3 @@ def test_load_balancer_takes_the_last_addresses_of_the_ipv4_subnet() -> None:
 def test_load_balancer_refuses_a_network_without_room(subnets: list[str]) -> None:
     with pytest.raises(ClusterError, match="no IPv4 subnet"):
         last_of(subnets)
-{% endif %}

@@ -4,38 +4,33 @@ from typing import Any
 
 import pytest
 from ml_chassis.errors import ClusterError
+from ml_chassis.kubectl import run
+from ml_chassis.platform.readiness import REASONS
+from ml_chassis.platform.vendor import vendor
+from ml_chassis.platform.waves import Manifest, Wave, waves
+from repository import FOLDER
 
-from {{ package_name }}.kubectl import run
-from {{ package_name }}.platform.readiness import REASONS
-{% if own_cluster %}
-from {{ package_name }}.platform.vendor import vendor
-{% endif %}
-from {{ package_name }}.platform.waves import Manifest, Wave, waves
-
-PROJECT = Path(__file__).parents[1]
 NAMESPACE = Manifest("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: models\n")
 WEBHOOKS = Manifest("apiVersion: v1\nkind: ValidatingWebhookConfiguration\nmetadata:\n  name: checks\n")
 DEPLOYMENT = Manifest(
     "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels:\n    a: b\n  name: server\n  namespace: models\n"
 )
 SEEN = {"observedGeneration": 3}
-{% if own_cluster %}
 RENDERED = """
 image: postgres:17
 args: --solver-image=quay.io/acme/solver:v1.2 --address=0.0.0.0:80 https://acme.example:80/page
 config: |
   {"image" : "acme/agent:v1", "hub": "gcr.io/istio"}
 """
-{% endif %}
 
 
-def test_waves_are_those_of_the_folder_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(PROJECT)
+def test_waves_are_those_of_the_folder_in_their_order() -> None:
+    platform = FOLDER / "deploy/platform"
 
-    names = [wave.name for wave in waves()]
+    names = [wave.name for wave in waves(platform)]
 
     assert names == sorted(names)
-    assert set(names) == {folder.name for folder in Path("deploy/platform").iterdir()}
+    assert set(names) == {folder.name for folder in platform.iterdir()}
 
 
 def test_what_others_need_goes_first_and_webhooks_go_last(tmp_path: Path) -> None:
@@ -96,7 +91,6 @@ def test_missing_kubectl_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ClusterError, match="kubectl is missing"):
         run("get", "pods")
-{% if own_cluster %}
 
 
 def test_vendored_wave_takes_its_images_from_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +115,3 @@ def test_vendored_wave_takes_its_images_from_the_registry(tmp_path: Path, monkey
     assert [image for image in images if image not in written] == []
     assert written.count("mirror.example") == len(images) + 1  # and the hub
     assert "--address=0.0.0.0:80 https://acme.example:80/page" in written
-{% endif %}

@@ -4,8 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from ml_chassis.errors import DataError
-
-from {{ package_name }}.validation import conform, texts, validate
+from ml_chassis.validation import conform, texts, validate
 
 TARGET = "cultivar"
 LIMITS = """\

@@ -1,34 +1,47 @@
+"""What is watched of a champion, in the repository that the tests run in."""
+
 import asyncio
-import json
 import random
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from ml_chassis.data import SAMPLE, read_rows
 from ml_chassis.errors import MonitoringError
+from ml_chassis.monitoring import capture, drift, observer
+from ml_chassis.monitoring.capture import Capture, Seen, captured
+from ml_chassis.monitoring.distributions import from_metadata
+from ml_chassis.monitoring.feedback import give_feedback
+from ml_chassis.monitoring.gateway import run_pushed
+from ml_chassis.monitoring.observer import Observer
+from ml_chassis.monitoring.prometheus import configure
+from ml_chassis.pipelines.all import pipelines
+from ml_chassis.pipelines.local import run_local
+from ml_chassis.registry import Registry
 from ml_chassis.serving.model import load
+from ml_chassis.settings import Settings
+from ml_chassis.testing import defaults
 from prometheus_client import REGISTRY
+from repository import FOLDER, PROJECT, TARGET, like_it, make_champion
 
-from {{ package_name }} import training
-from {{ package_name }}.evaluation import Verdict
-from {{ package_name }}.monitoring import capture, drift, observer
-from {{ package_name }}.monitoring.accuracy import Accuracy, compare, describe
-from {{ package_name }}.monitoring.capture import Capture, Seen, captured
-from {{ package_name }}.monitoring.feedback import give_feedback
-from {{ package_name }}.monitoring.gateway import run_pushed
-from {{ package_name }}.monitoring.observer import Observer
-from {{ package_name }}.monitoring.prometheus import configure
-from {{ package_name }}.pipelines.drift import drift_pipeline
-from {{ package_name }}.pipelines.local import run_pipeline
-from {{ package_name }}.project import PROJECT
-from {{ package_name }}.registry import Registry
-from {{ package_name }}.settings import Settings
-from {{ package_name }}.tracking import log_training
 
-pytestmark = pytest.mark.usefixtures("registry")
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an MLflow database in which a model of the sample is version 1, the champion. Tests copy it."""
+    with defaults(PROJECT.settings, tmp_path_factory.mktemp("champion"), data_uri=SAMPLE) as settings:
+        make_champion(settings, read_rows(settings))
+        return settings.mlflow_database
+
+
+@pytest.fixture
+def settings(champion: Path, tmp_path: Path) -> Iterator[Settings]:
+    shutil.copy(champion, tmp_path)
+    with defaults(PROJECT.settings, tmp_path, data_uri=SAMPLE) as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -37,8 +50,13 @@ def capturing(settings: Settings) -> Settings:
 
 
 @pytest.fixture
+def rows(settings: Settings) -> pd.DataFrame:
+    return read_rows(settings)
+
+
+@pytest.fixture
 def features(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.drop(columns="cultivar")
+    return rows.drop(columns=TARGET)
 
 
 def capture_all(settings: Settings, features: pd.DataFrame, answers: Any) -> None:
@@ -159,40 +177,6 @@ def test_feedback_tells_the_accuracy(capturing: Settings, features: pd.DataFrame
     assert give_feedback(capturing, file, days=1)["1"].ratio == 1
 
 
-def answers(first_day: int, days: int, right: float) -> Accuracy:
-    """Return ten labelled predictions a day, the first share of each day's right, and as many without a label."""
-    made = [datetime(2026, 1, first_day + day, hour, tzinfo=UTC) for day in range(days) for hour in range(10)]
-    return Accuracy([(time, time.hour < 10 * right) for time in made], 2 * len(made))
-
-
-def test_accuracy_comes_with_what_it_rests_on() -> None:
-    sentence = describe("1", answers(1, 10, 0.8))
-
-    assert "was right in 80.0% (71.1% to 86.7%) of 100 labelled predictions, " in sentence
-    assert sentence.endswith("2026-01-01 00:00 to 2026-01-10 09:00; 100 have no label.")
-
-
-def test_versions_are_compared_over_the_time_in_which_both_answered() -> None:
-    hard_days = Accuracy(answers(1, 10, 0.2).answers + answers(11, 10, 0.9).answers, 400)
-
-    said = compare({"1": hard_days, "2": answers(11, 11, 0.8)})
-
-    assert "version 1 was right in 90.0% of 100 and version 2 in 80.0% of 100" in said
-
-
-def test_comparison_says_what_may_be_chance() -> None:
-    close, far = (compare({"1": answers(1, 10, 0.8), "2": answers(1, 10, right)}) for right in (0.7, 0.3))
-
-    assert "-21.7% to +2.0%, so it may be chance" in close
-    assert "may be chance" not in far
-
-
-def test_versions_of_different_times_are_not_compared() -> None:
-    found = {"1": answers(1, 5, 0.9), "2": answers(11, 5, 0.8)}
-
-    assert compare(found) == "Versions 1 and 2 answered at different times, so this does not tell which is better."
-
-
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -212,25 +196,34 @@ def test_bad_labels_are_refused(
         give_feedback(capturing, file, days=1)
 
 
+@pytest.mark.parametrize("monitoring", [False, True])
+def test_model_of_a_project_that_is_monitored_says_how_its_training_rows_are_spread(
+    monitoring: bool, tmp_path: Path, rows: pd.DataFrame
+) -> None:
+    project = like_it(monitoring=monitoring)
+    with defaults(project.settings, tmp_path) as settings:
+        make_champion(settings, rows)
+        described = from_metadata(load(settings, project.model_types).record.metadata)
+    assert [each.column for each in described] == (list(rows) if monitoring else [])
+
+
 def test_example_finds_the_shifted_column_only(settings: Settings, rows: pd.DataFrame) -> None:
     column, found = drift.example(settings, rows)
     assert found.drifted == [column] == ["alcohol"]
 
 
-def test_report_leaves_dates_out(settings: Settings, empty_registry: Registry, rows: pd.DataFrame) -> None:
+def test_report_leaves_dates_out(settings: Settings, rows: pd.DataFrame) -> None:
     dated = rows.assign(day=pd.date_range("2026-01-01", periods=len(rows)))
-    model = training.train(dated, "cultivar", 7)
-    uri = log_training(settings, model, dated, dated, "cultivar", 7, {}, {"accuracy": 1.0}, {})
-    empty_registry.promote(empty_registry.register(uri, Verdict({"accuracy": 1.0}, True, "good")))
+    make_champion(settings, dated)
     _, found = drift.example(settings, dated)
-    assert set(found.psi) == {*rows.columns.drop("cultivar"), "predicted_cultivar"}
+    assert set(found.psi) == {*rows.columns.drop(TARGET), f"predicted_{TARGET}"}
 
 
 def test_report_finds_what_moved_in_the_captured_requests(
-    capturing: Settings, registry: Registry, features: pd.DataFrame, tmp_path: Path
+    capturing: Settings, features: pd.DataFrame, tmp_path: Path
 ) -> None:
     shifted = features.assign(ash=features.ash + 1)
-    capture_all(capturing, shifted, registry.load(1).predict(shifted))
+    capture_all(capturing, shifted, Registry(capturing).load(1).predict(shifted))
     (tmp_path / "labels.csv").write_text("request_id,label\nr-0,0\nr-1,1\n")
     give_feedback(capturing, tmp_path / "labels.csv", days=1)
     found = drift.report(capturing, days=1)
@@ -242,9 +235,8 @@ def test_pipeline_reports_on_the_captured_requests(
     capturing: Settings, features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CAPTURE_URI", capturing.capture_uri)
-    monkeypatch.chdir(capturing.local_dir)  # where no `.env` tells the step's process of other data
     capture_all(capturing, features, np.zeros(len(features), int))
-    run_pipeline(drift_pipeline, {"days": 1}, capturing)
+    run_local(pipelines(PROJECT)["drift"], {"days": 1}, capturing)
     assert capsys.readouterr().out.split()[:2] == ["report-drift", "done"]
 
 
@@ -254,11 +246,11 @@ def test_run_goes_on_without_a_pushgateway(settings: Settings, caplog: pytest.Lo
     assert "PUSHGATEWAY_URL does not answer" in caplog.text
 
 
-def test_prometheus_is_told_the_server_and_the_rules(settings: Settings) -> None:
+def test_prometheus_is_told_the_server_and_the_rules(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
     folder = configure(settings.model_copy(update={"serve_port": 8765, "pushgateway_url": "http://gateway:9091"}))
     text = (folder / "prometheus.yml").read_text()
     assert "127.0.0.1:8765" in text
     assert "gateway:9091" in text
-    assert json.dumps(sorted(path.name for path in folder.glob("rules-*"))) == json.dumps(
-        [f"rules-{name}.yaml" for name in ("model", "pipelines", "server", "slo")]
-    )
+    rules = ["model", "pipelines", "server", "slo"]
+    assert sorted(path.name for path in folder.glob("rules-*")) == [f"rules-{name}.yaml" for name in rules]

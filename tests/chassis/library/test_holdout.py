@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ml_chassis.errors import DataError
-
-from {{ package_name }}.holdout import ByTime, Parts, hold_out, read_rule
+from ml_chassis.holdout import ByTime, Parts, hold_out, read_rule
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 SHARE = 0.25

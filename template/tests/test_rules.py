@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from {{ package_name }}.monitoring.prometheus import RULES, rules_of
+from ml_chassis.monitoring.prometheus import RULES, rules_of
 
 TESTS = RULES.parent / "tests"
 RUNBOOKS = Path("docs/runbooks")

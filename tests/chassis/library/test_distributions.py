@@ -1,8 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-
-from {{ package_name }}.monitoring.distributions import (
+from ml_chassis.monitoring.distributions import (
     MOST_CATEGORIES,
     MOST_COLUMNS,
     Distribution,

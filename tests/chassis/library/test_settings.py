@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from ml_chassis.errors import SettingsError
-
-from {{ package_name }}.runs import connect
-from {{ package_name }}.settings import Settings, load_settings
+from ml_chassis.runs import connect
+from pydantic import SecretStr
+from wines import Settings, project_with
 
 
 def test_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,9 +15,34 @@ def test_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(Settings.model_config, "env_file", ".env")
     monkeypatch.setenv("GATE_MARGIN", "0.2")
 
-    settings = load_settings()
+    settings = Settings.load()
 
     assert (settings.gate_margin, settings.random_seed) == (0.2, 3)
+
+
+@pytest.mark.parametrize(
+    ("platform", "context", "namespace"),
+    [
+        ("none", "", "wines-of"),
+        ("standalone", "kind-ml-chassis", "kubeflow"),
+        ("kubeflow", "kind-ml-chassis", "wines-of"),
+        ("existing", "", "wines-of"),
+    ],
+)
+def test_what_is_not_set_is_called_as_the_project_is(platform: str, context: str, namespace: str) -> None:
+    settings = project_with(platform=platform, namespace="wines-of").settings.load()
+
+    assert (settings.model_name, settings.mlflow_experiment_name) == ("ml-chassis", "ml-chassis")
+    assert (settings.context, settings.pipelines_namespace) == (context, namespace)
+
+
+def test_environment_wins_over_the_names_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_NAME", "beers")
+    monkeypatch.setenv("CONTEXT", "elsewhere")
+
+    settings = project_with(platform="standalone").settings.load()
+
+    assert (settings.model_name, settings.context) == ("beers", "elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +53,7 @@ def test_bad_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"{name}='{value}' cannot be used"):
-        load_settings()
+        Settings.load()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +69,7 @@ def test_value_that_may_be_a_secret_is_not_repeated(name: str, value: str, monke
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match=name) as error:
-        load_settings()
+        Settings.load()
 
     assert "hunter2" not in str(error.value)
 
@@ -57,29 +82,32 @@ def test_password_is_bound_to_a_host(host: str, bound: str, monkeypatch: pytest.
     monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
     monkeypatch.setenv("DATABASE_HOST", host)
 
-    assert load_settings().source("postgresql://reader@evil.example.com/wines", "wines")[2:4] == ("hunter2", bound)
+    reading = Settings.load().reading("postgresql://reader@evil.example.com/wines", "wines")
+
+    assert reading.database_password == SecretStr("hunter2")
+    assert reading.password_host == bound
 
 
 def test_rows_are_held_out_by_a_key_or_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLIT_KEY", "customer")
-    assert load_settings().columns_beside_features == ["cultivar", "customer"]
+    assert Settings.load().columns_beside_features == ["cultivar", "customer"]
     monkeypatch.setenv("SPLIT_TIME", "day")
 
     with pytest.raises(SettingsError, match="SPLIT_TIME cannot be used beside SPLIT_KEY"):
-        load_settings()
+        Settings.load()
 
 
 def test_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
 
-    assert "hunter2" not in repr(load_settings())
+    assert "hunter2" not in repr(Settings.load())
 
 
 def test_password_of_dotenv_is_in_no_traceback(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_PASSWORD=hunter2\n")
     lines = [
-        "from {{ package_name }}.settings import load_settings",
-        "load_settings()",
+        "from wines import Settings",
+        "Settings.load()",
         "raise OSError('for hunter2')",
     ]
     script = "\n".join(lines)
@@ -93,5 +121,5 @@ def test_password_of_dotenv_is_in_no_traceback(tmp_path: Path) -> None:
 def test_folder_that_mlflow_cannot_keep_is_refused(character: str, tmp_path: Path) -> None:
     folder = tmp_path / f"a{character}b"
     with pytest.raises(SettingsError, match=r"MLflow cannot keep .*; move the project"):
-        connect(Settings(local_dir=folder, mlflow_tracking_uri=""))
+        connect(Settings.load().model_copy(update={"local_dir": folder, "mlflow_tracking_uri": ""}))
     assert not folder.exists()

@@ -3,9 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from ml_chassis.errors import DataError
-
-from {{ package_name }}.schema import infer, remarks
-from {{ package_name }}.validation import validate
+from ml_chassis.schema import infer, remarks
+from ml_chassis.validation import validate
 
 TARGET = "kind"
 

@@ -5,24 +5,27 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from ml_chassis.evaluation import Verdict, judge
+from ml_chassis.holdout import Parts, hold_out
+from ml_chassis.registry import Registry
+from ml_chassis.rival import FEWEST_ROWS, Champion, Terms, find, read_terms
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
-
-from {{ package_name }} import training
-from {{ package_name }}.evaluation import Verdict, judge
-from {{ package_name }}.holdout import Parts, hold_out
-from {{ package_name }}.registry import Registry
-from {{ package_name }}.rival import FEWEST_ROWS, Champion, Terms, find, read_terms
-from {{ package_name }}.training import train
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from wines.evaluation import measure
 
 TARGET = "label"
 MAY_KNOW = "it may have been trained on some of these rows, as"
 
 
-@pytest.fixture(autouse=True)
-def _model_that_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train forests, which answer rows that they have learned from better than others."""
-    monkeypatch.setattr(training, "estimator", lambda seed: RandomForestClassifier(30, random_state=seed))
+def train(parts: Parts, target: str = TARGET) -> Pipeline:
+    """Return a forest, which answers rows that it has learned from better than others."""
+    texts = (OneHotEncoder(), make_column_selector(dtype_include=object))
+    columns = make_column_transformer(texts, remainder="passthrough")
+    forest = make_pipeline(columns, RandomForestClassifier(30, random_state=7))
+    return forest.fit(parts.training.drop(columns=target), parts.training[target])
 
 
 def noisy(count: int, seed: int = 0) -> pd.DataFrame:
@@ -38,11 +41,11 @@ def divided(rows: pd.DataFrame, **options: Any) -> Parts:
 
 
 def champion_of(parts: Parts, target: str = TARGET) -> Champion:
-    return Champion(3, train(parts.training, target, 7), Terms(target=target, metric="accuracy", rule=parts.rule))
+    return Champion(3, train(parts, target), Terms(target=target, metric="accuracy", rule=parts.rule))
 
 
 def judged(parts: Parts, champion: Champion, metric: str = "accuracy") -> Verdict:
-    return judge(train(parts.training, TARGET, 7), champion, *parts[:2], TARGET, metric, 0.0, parts.rule)
+    return judge(train(parts), champion, *parts[:2], TARGET, metric, 0.0, measure, parts.rule)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

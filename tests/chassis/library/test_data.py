@@ -1,5 +1,6 @@
 import io
 import threading
+from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ml_chassis.data import read_parquet, read_rows, rows_of_project
 from ml_chassis.errors import DataError
+from pydantic import SecretStr
+from wines import Settings, project_with
 
-from {{ package_name }} import data
 
-TARGET = "cultivar"
+def load(uri: str, texts: Collection[str] = (), **others: object) -> pd.DataFrame:
+    return read_rows(Settings.load().model_copy(update={"data_uri": uri, **others}), texts)
 
 
 def test_sample_is_the_wine_data(rows: pd.DataFrame) -> None:
@@ -25,7 +29,7 @@ def test_file_gives_the_rows_that_were_written(rows: pd.DataFrame, tmp_path: Pat
     path = tmp_path / f"rows{suffix}"
     rows.to_csv(path, index=False) if suffix == ".csv" else rows.to_parquet(path)
 
-    pd.testing.assert_frame_equal(data.load(str(path)), rows)
+    pd.testing.assert_frame_equal(load(str(path)), rows)
 
 
 def test_parquet_is_read_on_the_calling_thread_alone(rows: pd.DataFrame) -> None:
@@ -36,21 +40,21 @@ def test_parquet_is_read_on_the_calling_thread_alone(rows: pd.DataFrame) -> None
             readers.add(threading.current_thread())
             return super().read(size)
 
-    data.read_parquet(Watched(rows.to_parquet(row_group_size=50)))
+    read_parquet(Watched(rows.to_parquet(row_group_size=50)))
 
     assert readers == {threading.current_thread()}
 
 
 def test_unknown_suffix_is_refused() -> None:
     with pytest.raises(DataError, match=r"'rows\.xlsx'.*expected a file that ends in \.csv or \.parquet"):
-        data.load("rows.xlsx")
+        load("rows.xlsx")
 
 
 @pytest.mark.parametrize("name", ["ROWS.CSV", "with space #1%.csv"])
 def test_name_of_a_file_is_taken_as_it_is(rows: pd.DataFrame, tmp_path: Path, name: str) -> None:
     rows.to_csv(tmp_path / name, index=False)
 
-    assert len(data.load(str(tmp_path / name))) == len(rows)
+    assert len(load(str(tmp_path / name))) == len(rows)
 
 
 def written(tmp_path: Path, content: bytes) -> str:
@@ -60,14 +64,14 @@ def written(tmp_path: Path, content: bytes) -> str:
 
 def test_digits_that_are_no_number_stay_text(tmp_path: Path) -> None:
     content = b"code,zip,half,id,n\n7,01234,01,1,7\n8,1234,1.5,18446744073709551615,8\n"
-    rows = data.load(written(tmp_path, content), texts=["code"])
+    rows = load(written(tmp_path, content), texts=["code"])
 
     texts = {"code": ["7", "8"], "zip": ["01234", "1234"], "half": ["01", "1.5"], "id": ["1", "18446744073709551615"]}
     assert rows.to_dict("list") == texts | {"n": [7, 8]}
 
 
 def test_missing_values_are_those_of_their_column(tmp_path: Path) -> None:
-    rows = data.load(written(tmp_path, b"flag,n,text,none\nTrue,1,a,\n,,,\n"))
+    rows = load(written(tmp_path, b"flag,n,text,none\nTrue,1,a,\n,,,\n"))
 
     assert rows.dtypes.astype(str).to_dict() == {"flag": "boolean", "n": "float64", "text": "object", "none": "float64"}
     assert rows["text"].tolist() == ["a", None]
@@ -90,7 +94,7 @@ def test_missing_values_are_those_of_their_column(tmp_path: Path) -> None:
 )
 def test_csv_that_cannot_be_read_as_written_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
-        data.load(written(tmp_path, content))
+        load(written(tmp_path, content))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_column_of_no_kind_is_named_with_what_to_do(tmp_path: Path, values: Any,
     pq.write_table(pa.table({"own": values, "y": [1]}), tmp_path / "rows.parquet")
 
     with pytest.raises(DataError, match=f"Column 'own' .*{remedy}"):
-        data.load(str(tmp_path / "rows.parquet"))
+        load(str(tmp_path / "rows.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -127,32 +131,52 @@ def test_column_of_no_kind_is_named_with_what_to_do(tmp_path: Path, values: Any,
 def test_column_is_typed_by_its_kind(tmp_path: Path, values: pa.Array, dtype: str) -> None:
     pq.write_table(pa.table({"own": values}), tmp_path / "rows.parquet")
 
-    assert data.load(str(tmp_path / "rows.parquet"))["own"].dtype == dtype
+    assert load(str(tmp_path / "rows.parquet"))["own"].dtype == dtype
 
 
 def test_names_of_rows_in_parquet_are_columns(rows: pd.DataFrame, tmp_path: Path) -> None:
     rows.set_index(["alcohol", "ash"]).to_parquet(tmp_path / "rows.parquet")
 
-    pd.testing.assert_frame_equal(data.load(str(tmp_path / "rows.parquet")), rows, check_like=True)
+    pd.testing.assert_frame_equal(load(str(tmp_path / "rows.parquet")), rows, check_like=True)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.csv' cannot be read"):
-        data.load(str(tmp_path / "gone.csv"))
+        load(str(tmp_path / "gone.csv"))
 
 
 def test_database_needs_a_table() -> None:
     with pytest.raises(DataError, match="name the table in DATA_TABLE"):
-        data.load("postgresql://reader@db.example.com/wines")
+        load("postgresql://reader@db.example.com/wines")
 
 
 def test_secret_in_an_address_is_refused_and_not_repeated() -> None:
     with pytest.raises(DataError, match="DATA_URI is malformed or contains a secret") as error:
-        data.load("postgresql://reader:hunter2@db.example.com/wines", "wines")
+        load("postgresql://reader:hunter2@db.example.com/wines", data_table="wines")
 
     assert "hunter2" not in str(error.value)
 
 
 def test_password_stays_with_its_host() -> None:
+    login: dict[str, Any] = {"database_password": SecretStr("hunter2"), "database_host": "db.example.com"}
+
     with pytest.raises(DataError, match=r"for db\.example\.com:5432, and is not sent to evil\.example\.com:5432"):
-        data.load("postgresql://reader@evil.example.com/wines", "wines", "hunter2", "db.example.com")
+        load("postgresql://reader@evil.example.com/wines", data_table="wines", **login)
+
+
+def test_rows_of_a_project_are_what_it_loads_with_the_texts_of_its_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, content = tmp_path / "letters", written(tmp_path, b"code\n7\n")
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "schema.yaml").write_text("schema_type: dataframe\ncolumns:\n  code: {dtype: str}\n")
+    (package / "data.py").write_text(
+        "from ml_chassis.data import read_rows\n"
+        "def load(settings, texts):\n"
+        "    return read_rows(settings, texts).assign(own=1)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = project_with(package="letters").settings.load().model_copy(update={"data_uri": content})
+
+    assert rows_of_project(settings).to_dict("list") == {"code": ["7"], "own": [1]}
