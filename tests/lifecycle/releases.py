@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.needs import give_up
-from tests.running import ROOT, commit_all, run
+from tests.running import ROOT, commit_all, run, set_version
 
 STAND_INS = {
     "0.1.0": "01f9312",
@@ -63,9 +63,11 @@ def all_releases(template: Path, folder: Path) -> Path:
         except AssertionError:
             give_up(f"commit {commit} is missing: this checkout lacks its history; git fetch --unshallow brings it")
     write_minor(clone)
+    set_version(clone, MINOR)
     commit_all(clone, "Release")
     run("git", "tag", MINOR, cwd=clone)
     write_major(clone)
+    set_version(clone, MAJOR)
     commit_all(clone, "Release")
     run("git", "tag", MAJOR, cwd=clone)
     return clone

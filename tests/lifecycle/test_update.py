@@ -27,6 +27,7 @@ ADDRESS = "https://git.example.com/ml/wine-cultivars"
 SWITCHES: dict[str, tuple[str, dict[str, Any]]] = {
     "to Seldon": ("standard", {"serving": "seldon"}),
     "to GitLab": ("standard", {"ci": "gitlab"}),
+    "to a package of the library": ("standard", {"library": "index"}),
     "to monitoring, on a cloud": ("standard", {"monitoring": True, "cloud": "eks"}),
     "to a controller": ("standard", {"gitops": "argocd", "repository_url": ADDRESS}),
     "to more of Kubeflow": ("standard", {"extras": ["katib", "notebooks"]}),

@@ -24,9 +24,11 @@ PINS = re.compile(
 
 
 def test_targets_named_in_text_exist(project: Path) -> None:
-    named = {(path, target) for path, text in texts(project).items() for target in named_targets(path, text)}
-    known = (*(f"{target}$" for target in targets(project)), *open_targets(project))
-    assert {(path, target) for path, target in named if not f"{target}$".startswith(known)} == set()
+    assert {(path, target) for path, target in targets_missing(project) if not is_library(path)} == set()
+
+
+def test_targets_that_the_library_names_exist_where_there_are_all(rendered: Rendered) -> None:
+    assert targets_missing(rendered(preset="full", image_registry="ghcr.io/acme")) == set()
 
 
 def test_phony_targets_are_the_targets(project: Path) -> None:
@@ -133,6 +135,13 @@ def test_readme_of_the_library_names_its_modules() -> None:
         for module in re.findall(r"`(\w+)`", cell)
     ]
     assert sorted(named) == sorted(path.as_posix() for path in paths if all(part.isidentifier() for part in path.parts))
+
+
+def targets_missing(project: Path) -> set[tuple[str, str]]:
+    """Return the targets that a text names and no Makefile has, with the path of the text."""
+    named = {(path, target) for path, text in texts(project).items() for target in named_targets(path, text)}
+    known = (*(f"{target}$" for target in targets(project)), *open_targets(project))
+    return {(path, target) for path, target in named if not f"{target}$".startswith(known)}
 
 
 def targets(project: Path) -> list[str]:

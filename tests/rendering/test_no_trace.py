@@ -40,6 +40,8 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("gitops", "argocd"): r"(?i)argo ?cd\b|AppProject",
     ("gitops", "flux"): r"(?i)\bflux",
     ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor|make monitor|/monitoring",
+    ("library", "vendored"): r"vendor/(ml-chassis|\*\*)|\^vendor/|(COPY |!|\[\")vendor\b",
+    ("library", "index"): r"ml-chassis(\[[\w,]+\])?==|which make update brings|of the same release|index has to have",
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyterlab|ipynb|make notebook\b|\bnotebooks/",
 }

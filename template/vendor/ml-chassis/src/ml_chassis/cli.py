@@ -15,6 +15,7 @@ from ml_chassis.errors import ProjectError, RegistryError
 from ml_chassis.project import Project
 from ml_chassis.redaction import redact
 from ml_chassis.settings import Settings
+from ml_chassis.versions import tell_difference
 
 if TYPE_CHECKING:
     from ml_chassis.registry import Registry
@@ -67,7 +68,8 @@ def run_app(app: typer.Typer) -> None:
 
 
 def options(verbose: Annotated[bool, typer.Option("--verbose", help="Show an error's traceback.")] = False) -> None:
-    """Declare the options of every command; `run_app` reads them."""
+    """Declare the options of every command, which `run_app` reads, and tell if the library is of another release."""
+    tell_difference()
 
 
 def run(context: typer.Context) -> None:

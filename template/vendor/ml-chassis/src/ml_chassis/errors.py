@@ -13,6 +13,10 @@ class SettingsError(ProjectError):
     exit_code = 2
 
 
+class VersionError(ProjectError):
+    """The library and the repository are of releases that do not fit."""
+
+
 class DataError(ProjectError):
     """The data cannot be read or must not be trained on."""
 

@@ -12,6 +12,7 @@ from ml_chassis.kubectl import Kubectl
 from ml_chassis.platform.waves import Wave, waves
 from ml_chassis.project import Project
 from ml_chassis.settings import Settings
+from ml_chassis.versions import require_same_major
 
 Chosen = Annotated[str, typer.Option("--wave", help="Only this wave, such as 70-project.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what it takes.")]
@@ -48,6 +49,7 @@ def load_balancer(context: typer.Context) -> None:
     from ml_chassis.platform.install import install
     from ml_chassis.platform.load_balancer import address_range, wave
 
+    require_same_major()
     settings = settings_of(context)
     kubectl = Kubectl(settings)
     addresses = address_range()
@@ -60,6 +62,7 @@ def platform(context: typer.Context, wave: Chosen = "") -> None:
     """Apply the platform to the cluster, wave by wave, and wait for each; run again, it goes on."""
     from ml_chassis.platform.install import install
 
+    require_same_major()
     settings = settings_of(context)
     kubectl = Kubectl(settings)
     typer.echo(f"The platform goes to {kubectl.context}.")
@@ -70,6 +73,7 @@ def platform_plan(context: typer.Context, wave: Chosen = "") -> None:
     """Show what applying the platform would change, and change nothing."""
     from ml_chassis.platform.install import difference
 
+    require_same_major()
     settings = settings_of(context)
     kubectl = Kubectl(settings)
     for each in _chosen(settings, wave):
@@ -80,6 +84,7 @@ def platform_remove(context: typer.Context, yes: Yes = False) -> None:
     """Delete the platform from a cluster that stays, with all runs, models and metrics in it."""
     from ml_chassis.platform.install import remove
 
+    require_same_major()
     settings = settings_of(context)
     kubectl, chosen = Kubectl(settings), _chosen(settings, "")
     names = ", ".join(wave.name for wave in chosen)
@@ -96,6 +101,7 @@ def vendor(
     """Write the rendered platform and a list of its images, for a cluster without access to the internet."""
     from ml_chassis.platform.vendor import IMAGES, PLATFORM, VENDORED, vendor
 
+    require_same_major()
     images = vendor(registry)
     typer.echo(f"{VENDORED} has the platform and what is beside it, and {IMAGES} their {len(images)} images.")
     typer.echo(f"PLATFORM_FOLDER={PLATFORM} in .env has `make platform` apply it.")

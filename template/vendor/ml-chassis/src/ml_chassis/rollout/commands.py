@@ -8,6 +8,7 @@ from rich.console import Console
 from ml_chassis.context import settings_of
 from ml_chassis.project import Project, Serving
 from ml_chassis.settings import Settings
+from ml_chassis.versions import require_same_major
 
 if TYPE_CHECKING:
     from ml_chassis.rollout.overlay import Overlay
@@ -101,6 +102,7 @@ def _rollout(context: typer.Context, environment: str, dry_run: bool) -> "Rollou
     from ml_chassis.rollout.overlay import Overlay
     from ml_chassis.rollout.rollout import Rollout  # slow to import
 
+    require_same_major()
     settings = settings_of(context)
     overlay = Overlay(settings.project, environment)
     return Rollout(settings, overlay, _served(settings, overlay), dry_run)
