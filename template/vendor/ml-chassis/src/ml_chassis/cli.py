@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ml_chassis.context import project_of, settings_of
 from ml_chassis.errors import ProjectError, RegistryError
+from ml_chassis.library.commands import app as library
 from ml_chassis.project import Project
 from ml_chassis.redaction import redact
 from ml_chassis.settings import Settings
@@ -34,6 +35,7 @@ def app_for(project: Project) -> typer.Typer:
     for command in (run, batch, schema, models, promote, demote, serve, predict, ui, settings, identity):
         app.command()(command)
     app.command(name="compile")(compile_pipelines)
+    app.add_typer(library)
     if project.monitoring:
         from ml_chassis.monitoring.commands import app as monitoring
 

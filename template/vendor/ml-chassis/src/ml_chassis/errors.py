@@ -47,3 +47,7 @@ class MonitoringError(ProjectError):
 
 class ServingError(ProjectError):
     """The model server cannot start or did not answer as expected."""
+
+
+class LibraryError(ProjectError):
+    """The library's folder was edited, or a module of it cannot become a project's own."""

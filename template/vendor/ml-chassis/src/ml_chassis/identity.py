@@ -37,7 +37,7 @@ def identity(name: str, package: str) -> str:
         name: the distribution, which has the version.
         package: its import package, in the folder `src` of a checkout or installed.
     """
-    root = _checkout(package)
+    root = checkout(package)
     if not root and (baked := os.environ.get(BAKED_IDENTITY)):
         return baked
     release = re.sub(r"[^\w.-]", "-", version(name))
@@ -50,7 +50,7 @@ def identity(name: str, package: str) -> str:
 @cache
 def commit(package: str) -> str:
     """Return the last commit that changed the code, in full, or nothing where Git cannot tell."""
-    if not (root := _checkout(package)):
+    if not (root := checkout(package)):
         return os.environ.get(BAKED_COMMIT, "")
     try:
         return _git(root, "rev-list", "--max-count=1", "HEAD", "--", *CODE).strip()
@@ -64,7 +64,7 @@ def _folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _checkout(package: str) -> Path | None:
+def checkout(package: str) -> Path | None:
     """Return the folder of the repository, or None where the package is installed without it."""
     root = _folder(package).parents[1]
     return root if (root / "pyproject.toml").is_file() else None
@@ -88,7 +88,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 def _files(package: str) -> tuple[Path, set[str]]:
     """Return the folder that holds all the code, and the names of the files there; of an installed package, its own."""
-    root, folder = _checkout(package), _folder(package)
+    root, folder = checkout(package), _folder(package)
     tops = [root / path for path in PATHS] if root else [folder]
     base = root or folder.parent
     found = [file for top in tops for file in [top, *top.rglob("*")] if file.is_file()]

@@ -1,15 +1,20 @@
 """What the library is told about the project that it works for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ml_chassis.identity import commit, identity
+from ml_chassis.identity import checkout, commit, identity
 from ml_chassis.resources import Resources
 from ml_chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from ml_chassis.model_files import Loader
+    from ml_chassis.rollout.trial import Check
 
 Platform = Literal["none", "standalone", "kubeflow", "existing"]
 Serving = Literal["none", "standard", "knative", "seldon"]
@@ -54,6 +59,12 @@ class Project:
     """
     model_packages: Sequence[str] = ()
     """What must be installed where the model is loaded, beside scikit-learn and what always is."""
+    loader: "Loader | str" = ""
+    """What loads models that are no skops files, or its name, such as `wine_cultivars.loading:load`: see `Loader`.
+
+    By a name, it is imported only where a model is loaded. It is called with files that whoever can write to the
+    registry has chosen, so it should run nothing that they hold.
+    """
     namespace: str = ""
     """What the names of its Kubernetes namespaces begin with. By default its name."""
     platform: Platform = "none"
@@ -77,6 +88,9 @@ class Project:
     steps_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Settings of every step that are kept in the cluster's Secrets, by the Secret's name."""
 
+    rollout_checks: "Sequence[Check | str]" = ()
+    """What else a new version has to pass before it serves, or the names of that: see `ml_chassis.rollout.trial`."""
+
     def __post_init__(self) -> None:
         self.settings.project = self
 
@@ -96,9 +110,24 @@ class Project:
         return commit(self.package)
 
     @property
+    def checkout(self) -> Path | None:
+        """The folder of its repository, or None where it is installed without."""
+        return checkout(self.package)
+
+    @property
     def schema(self) -> Path:
         """The file that says what the data must look like."""
         return Path(str(self.module().__file__)).parent / "schema.yaml"
+
+    @property
+    def model_loader(self) -> "Loader | None":
+        """What loads its models, if it is not the library."""
+        return _named(self.loader) if self.loader else None
+
+    @property
+    def checks(self) -> "list[Check]":
+        """What else a new version has to pass."""
+        return [_named(check) for check in self.rollout_checks]
 
     @property
     def images(self) -> str:
@@ -138,6 +167,11 @@ class Project:
     def module(self, name: str = "") -> ModuleType:
         """Return the package, or one of its modules."""
         return import_module(f"{self.package}.{name}" if name else self.package)
+
+
+def _named(found: Callable[..., Any] | str) -> Any:
+    """Return a function that is given by its name, as `package.module:function`, or by itself."""
+    return resolve_name(found) if isinstance(found, str) else found
 
 
 def settings_of(package: str) -> Settings:

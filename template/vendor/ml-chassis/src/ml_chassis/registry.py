@@ -168,7 +168,8 @@ class Registry:
     def _load(self, version: int, tags: dict[str, str]) -> "Pipeline":
         from ml_chassis.model_files import load  # slow to import
 
-        return load(f"models:/{self.name}/{version}", self._project.model_types, tags.get(DIGEST, "")).pipeline
+        uri, project = f"models:/{self.name}/{version}", self._project
+        return load(uri, project.model_types, tags.get(DIGEST, ""), project.model_loader).model
 
     def _promote(self, version: int, champion: int | None, tags: dict[str, str], force: bool = False) -> bool:
         if version == champion:

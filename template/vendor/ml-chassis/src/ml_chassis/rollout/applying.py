@@ -14,8 +14,8 @@ from ml_chassis.rollout.cluster import Cluster, namespace_of
 from ml_chassis.rollout.models import with_mlflow
 from ml_chassis.rollout.overlay import RECORD, Overlay
 from ml_chassis.rollout.release import Release
+from ml_chassis.rollout.trial import try_out
 from ml_chassis.runs import connect
-from ml_chassis.serving.client import ask
 from ml_chassis.settings import Settings
 
 POLL_SECONDS = 1
@@ -80,9 +80,9 @@ class _Delivery:
         examples = {variant: self._example(release.name, version) for variant, version in untried.items()}
         try:
             self._bring_up(self._new)
-            for variant, version in untried.items():
+            for variant, example in examples.items():
                 for found in self._served(self._new):
-                    self._try_out(variant, version, examples[variant], found)
+                    self._try_out(variant, example, found)
             self._route(self._new)
         except (ProjectError, KeyboardInterrupt) as error:
             cause = str(error) or "Interrupted."
@@ -150,14 +150,11 @@ class _Delivery:
             limit = self._settings.rollout_timeout_seconds
             raise RolloutError(f"Not ready after {limit} seconds (ROLLOUT_TIMEOUT_SECONDS): it waits for {reason}.")
 
-    def _try_out(self, variant: str, version: int, rows: pd.DataFrame, wanted: Object) -> None:
+    def _try_out(self, variant: str, rows: pd.DataFrame, wanted: Object) -> None:
         if not (resource := self._mode.backend(self.cluster, wanted, variant)):
             return
         with self.cluster.forwarded(resource) as address:
-            answer = ask(address, self._settings.model_name, rows)
-        if answer.model_version != str(version):
-            raise RolloutError(f"The {variant} pods answer with version {answer.model_version}, not {version}.")
-        typer.echo(f"  {variant:<9} version {version} answers")
+            try_out(self._settings, address, self._release, variant, rows)
 
     def _example(self, name: str, version: int) -> pd.DataFrame:
         """Return the rows that were recorded with a version."""

@@ -17,12 +17,24 @@ def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
     Raises:
         ServingError: there is no server, it refuses, or the rows lack a column of the model.
     """
-    model = f"{address}/v2/models/{model_name}"
-    columns = msgspec.json.decode(_call("GET", model), type=ModelMetadata).inputs
+    columns = describe(address, model_name).inputs
     if missing := [column.name for column in columns if column.name not in rows]:
         raise ServingError(f"The rows lack {', '.join(map(repr, missing))}, which the model needs; check DATA_URI.")
     body = msgspec.json.encode(InferenceRequest(input_tensors(rows, columns)))
-    return msgspec.json.decode(_call("POST", f"{model}/infer", body), type=InferenceResponse)
+    return msgspec.json.decode(_call("POST", f"{_path(address, model_name)}/infer", body), type=InferenceResponse)
+
+
+def describe(address: str, model_name: str) -> ModelMetadata:
+    """Return what the server at `address` says that it serves, takes and gives.
+
+    Raises:
+        ServingError: there is no server, or it refuses.
+    """
+    return msgspec.json.decode(_call("GET", _path(address, model_name)), type=ModelMetadata)
+
+
+def _path(address: str, model_name: str) -> str:
+    return f"{address}/v2/models/{model_name}"
 
 
 def _call(method: str, url: str, body: bytes | None = None) -> bytes:

@@ -123,10 +123,19 @@ def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
     Raises:
         TypeError: the protocol has no datatype for the answers.
     """
+    return Tensor(name, list(answers.shape), datatype_of(answers), answers.ravel().tolist())
+
+
+def datatype_of(answers: NDArray[Any]) -> str:
+    """Return what the protocol calls the type of answers.
+
+    Raises:
+        TypeError: it has no datatype for them.
+    """
     for datatype, numpy_type in NUMPY_TYPES.items():
         if answers.dtype == numpy_type or (datatype == "BYTES" and answers.dtype.kind == "U"):
-            return Tensor(name, list(answers.shape), datatype, answers.ravel().tolist())
-    raise TypeError(f"The model answers with {answers.dtype}, which the protocol cannot carry.")
+            return datatype
+    raise TypeError(f"The answers are {answers.dtype}, which the protocol cannot carry.")
 
 
 def input_tensors(rows: pd.DataFrame, columns: list[TensorMetadata]) -> list[Tensor]:
