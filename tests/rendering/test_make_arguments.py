@@ -12,7 +12,7 @@ from tests.running import ROOT
 from .conftest import Rendered
 from .test_agreement import makefiles, targets
 
-PROGRAMS = {"UV", "COPIER", "DOCKER", "KUSTOMIZE", "KUBECONFORM", "PYTHON"}
+PROGRAMS = {"UV", "COPIER_PYTHON", "DOCKER", "KUSTOMIZE", "KUBECONFORM", "PYTHON"}
 """Whose names may come from the environment, as is usual."""
 ANSWERS = [
     {"preset": "full"},

@@ -45,6 +45,10 @@ class MonitoringError(ProjectError):
     """What a report needs is missing, or cannot be read."""
 
 
+class UpdateError(ProjectError):
+    """The template's release, or other answers, cannot be brought."""
+
+
 class ServingError(ProjectError):
     """The model server cannot start or did not answer as expected."""
 
