@@ -49,6 +49,7 @@ def quick_copier() -> Iterator[None]:
         environment: Environment, source: str, name: str | None = None, filename: str | None = None
     ) -> CodeType:
         key = (type(environment), source, name)
+        environment.preprocess(source, name)  # has Copier forget the folders that it made of the last name
         if key not in kept:
             kept[key] = compile_again(environment, source, name, filename)
         return kept[key]

@@ -86,12 +86,12 @@ def test_no_line_is_lost_from_any_file(before: str, repository: Generate, librar
     assert [path for path in project.conflicts() if path not in done.stderr] == []
 
 
-def test_edit_of_what_moved_to_the_library_moves_along(repository: Generate, script: Path) -> None:
+def test_edit_of_what_moved_to_the_library_moves_along(repository: Generate, library: Path) -> None:
     project = repository(max(STAND_INS), preset="minimal")
     append(project, "src/wine_cultivars/registry.py", 1)
     project.commit()
 
-    done = project.update("--vcs-ref", UNDER_TEST, script=script)
+    done = project.update("--vcs-ref", UNDER_TEST, library=library)
 
     files = project.files()
     assert done.returncode == 0, done.stderr

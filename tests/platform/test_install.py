@@ -15,9 +15,10 @@ from copier import run_copy
 from tests.cluster.kubectl import cluster_settings, kubectl, listed, require_cluster
 from tests.local.projects import Project
 from tests.needs import give_up
+from tests.waves import ejected
 
 from .conftest import PLATFORMS
-from .hollow import WITHOUT_WEBHOOKS, hollow_pods
+from .hollow import hollow_pods, take_webhooks
 
 pytestmark = pytest.mark.xdist_group("install")
 
@@ -49,9 +50,8 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
     if others := names("namespaces") - OWN:
         give_up(f"the cluster has other uses: {', '.join(others)}")
     run_copy(str(template), tmp_path, data={"preset": "full"} | PLATFORMS[request.param], defaults=True, quiet=True)
-    for wave in (tmp_path / "deploy/platform").glob("*/kustomization.yaml"):
-        text = wave.read_text()
-        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)
+    for wave in ejected(tmp_path).glob("*/kustomization.yaml"):
+        take_webhooks(wave)
     project = Project(tmp_path, settings=cluster_settings())
     project.set_up()
     kubectl("delete", "crd", "--all")

@@ -23,7 +23,7 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("ci", "gitlab"): r"(?i)gitlab(?!\.com/)|lockFileMaintenance",  # the template itself may be there
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
-    ("platform", "standalone"): r"20-istio|without a mesh|env/platform-agnostic\?",
+    ("platform", "standalone"): r"20-istio|without a mesh",
     ("platform", "kubeflow"): r"(?i)knative|20-mesh|\bdex\b|user@example\.com",
     ("platform", "existing"): r"install the operator",
     ("extras", "katib"): r"(?i)katib",

@@ -14,14 +14,14 @@ from wines import PROJECT, project_with
 
 OF_ALL = {
     *("run", "batch", "compile", "schema", "models", "promote", "demote"),
-    *("serve", "predict", "ui", "settings", "identity"),
+    *("serve", "predict", "ui", "settings", "identity", "library", "eject"),
 }
 MONITORING = {"monitor", "drift", "feedback"}
 PLATFORM = {
     *("submit", "follow", "stop", "schedule", "unschedule"),
     *("doctor", "platform", "platform-plan", "platform-remove"),
 }
-OWN_CLUSTER = {*PLATFORM, "vendor", "platform-status", "credentials", "open"}
+OWN_CLUSTER = {*PLATFORM, "vendor", "platform-eject", "platform-status", "credentials", "open"}
 ROLLOUT = {"deploy", "canary", "ab-test", "shadow", "promote-canary", "abort-canary", "rollback", "status"}
 
 

@@ -19,8 +19,10 @@ LIBRARY = Path(str(ml_chassis.__file__)).parent
 MODULES = [
     ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
     for path in LIBRARY.rglob("*.py")
-    if path.name != "__init__.py"
+    if path.name != "__init__.py" and "manifests" not in path.parts
 ]
+STAYING = {"project", "platform.folders"}
+"""What cannot go: whose types all others name, and what reads files that lie beside it."""
 TELL = """
 import importlib, sys
 import wine_cultivars.cli
@@ -84,7 +86,7 @@ def test_copy_is_used_whoever_is_imported_first(repository: Path) -> None:
 
 
 def test_every_module_can_go_and_the_repository_stays_clean(repository: Path) -> None:
-    going = [module for module in MODULES if module != "project"]
+    going = [module for module in MODULES if module not in STAYING]
     eject(repository, *going)
 
     told = run(repository, "-c", TELL, *going)

@@ -495,7 +495,8 @@ def try_it(extended: Extended, champion: Path, wine: pd.DataFrame) -> TryOut:
     def try_it(stable: int = 1, **given: Any) -> None:
         served = settings.model_copy(update={"model_uri": str(champion)})
         with running(create_app(settings.project, served, **given)) as address:
-            try_out(settings, address, Release("wine-cultivars", "image:tag", stable), "stable", wine.head(3))
+            release, checks = Release("wine-cultivars", "image:tag", stable), settings.project.checks
+            try_out(settings.model_name, address, release, "stable", wine.head(3), checks)
 
     return try_it
 

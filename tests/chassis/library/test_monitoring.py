@@ -100,16 +100,14 @@ def observe(settings: Settings, features: pd.DataFrame) -> None:
 
 
 def counts(column: str) -> pd.Series:
-    """Return the counts of the bins of a column so far."""
-    return pd.Series(
-        {
-            sample.labels["bin"]: sample.value
-            for metric in REGISTRY.collect()
-            for sample in metric.samples
-            if sample.name == "model_server_column_values_total" and sample.labels["column"] == column
-        },
-        dtype=float,
-    )
+    """Return the counts of the bins of a column so far, of all models that were observed in this process."""
+    samples = [
+        (sample.labels["bin"], sample.value)
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.name == "model_server_column_values_total" and sample.labels["column"] == column
+    ]
+    return pd.DataFrame(samples, columns=["bin", "count"]).groupby("bin")["count"].sum()
 
 
 def test_captured_rows_come_back(capturing: Settings, features: pd.DataFrame) -> None:

@@ -7,8 +7,8 @@ from ml_chassis.errors import ClusterError
 from ml_chassis.kubectl import run
 from ml_chassis.platform.readiness import REASONS
 from ml_chassis.platform.vendor import vendor
-from ml_chassis.platform.waves import Manifest, Wave, waves
-from repository import FOLDER
+from ml_chassis.platform.waves import Manifest, Wave
+from wines import project_with
 
 NAMESPACE = Manifest("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: models\n")
 WEBHOOKS = Manifest("apiVersion: v1\nkind: ValidatingWebhookConfiguration\nmetadata:\n  name: checks\n")
@@ -24,17 +24,8 @@ config: |
 """
 
 
-def test_waves_are_those_of_the_folder_in_their_order() -> None:
-    platform = FOLDER / "deploy/platform"
-
-    names = [wave.name for wave in waves(platform)]
-
-    assert names == sorted(names)
-    assert set(names) == {folder.name for folder in platform.iterdir()}
-
-
 def test_what_others_need_goes_first_and_webhooks_go_last(tmp_path: Path) -> None:
-    wave = Wave(tmp_path)
+    wave = Wave.of(tmp_path)
     wave.__dict__["manifests"] = [WEBHOOKS, DEPLOYMENT, NAMESPACE]
 
     assert wave.first == [NAMESPACE]
@@ -103,7 +94,7 @@ def test_vendored_wave_takes_its_images_from_the_registry(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
-    listed = vendor("mirror.example:5000/ml")
+    listed = vendor(project_with(platform="standalone"), "mirror.example:5000/ml")
 
     assert listed == [
         "mirror.example:5000/ml/acme/agent:v1 acme/agent:v1",

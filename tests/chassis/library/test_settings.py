@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ml_chassis.errors import SettingsError
 from ml_chassis.runs import connect
 from pydantic import SecretStr
-from wines import Settings, project_with
+from wines import PROJECT, Settings, project_with
 
 
 def test_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,17 @@ def test_what_is_not_set_is_called_as_the_project_is(platform: str, context: str
 
     assert (settings.model_name, settings.mlflow_experiment_name) == ("ml-chassis", "ml-chassis")
     assert (settings.context, settings.pipelines_namespace) == (context, namespace)
+
+
+def test_default_of_the_projects_own_class_counts() -> None:
+    class Own(Settings):
+        """Another name for the model."""
+
+        model_name: str = "beers"
+
+    settings = replace(PROJECT, settings=Own).settings.load()
+
+    assert (settings.model_name, settings.mlflow_experiment_name) == ("beers", "ml-chassis")
 
 
 def test_environment_wins_over_the_names_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,11 @@ class Project:
         return self.platform in ("standalone", "kubeflow")
 
     @property
+    def has_gateway(self) -> bool:
+        """Whether requests come to the model servers of that cluster by a gateway."""
+        return self.owns_cluster and self.serving in ("standard", "knative")
+
+    @property
     def acts_on_cluster(self) -> bool:
         """Whether any of its commands acts on a cluster."""
         return self.platform != "none" or self.serving != "none"

@@ -129,8 +129,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _of_the_project(cls, given: Any) -> Any:
-        """Add what the project decides, unless it is given."""
-        return cls.defaults_of_project() | given if isinstance(given, dict) else given
+        """Add what the project decides, unless its class has a default or a value is given."""
+        if not isinstance(given, dict):
+            return given
+        decided = cls.defaults_of_project().items()
+        return {name: value for name, value in decided if cls.model_fields[name].is_required()} | given
 
     @field_validator("local_dir")
     @classmethod

@@ -88,9 +88,13 @@ def _path(module: str) -> str:
 
 
 def _modules() -> list[str]:
-    """Return the names of all modules but those that are packages."""
-    paths = [path.relative_to(LIBRARY) for path in LIBRARY.rglob("*.py") if path.name != "__init__.py"]
-    return sorted(".".join(path.with_suffix("").parts) for path in paths)
+    """Return the names of all modules but those that are packages. What is in no package is data."""
+    paths = [path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py" and _is_module(path)]
+    return sorted(".".join(path.relative_to(LIBRARY).with_suffix("").parts) for path in paths)
+
+
+def _is_module(path: Path) -> bool:
+    return (path.parent / "__init__.py").is_file()
 
 
 def _near(module: str, known: list[str]) -> str:

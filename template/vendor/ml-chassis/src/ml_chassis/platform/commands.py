@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ml_chassis.context import settings_of
+from ml_chassis.context import project_of, settings_of
 from ml_chassis.errors import ClusterError
 from ml_chassis.kubectl import Kubectl
-from ml_chassis.platform.waves import Wave, waves
+from ml_chassis.platform.waves import Wave, own, waves
 from ml_chassis.project import Project
 from ml_chassis.settings import Settings
 from ml_chassis.versions import require_same_major
@@ -26,12 +26,13 @@ def commands(project: Project) -> typer.Typer:
     for command in (doctor, platform, platform_plan, platform_remove):
         app.command()(command)
     if project.owns_cluster:
+        app.command()(platform_eject)
         app.command()(vendor)
         app.command()(platform_status)
         app.command()(credentials)
         app.command(name="open")(open_parts)
-        if project.serving in ("standard", "knative"):
-            app.command()(load_balancer)
+    if project.has_gateway:
+        app.command()(load_balancer)
     return app
 
 
@@ -95,14 +96,35 @@ def platform_remove(context: typer.Context, yes: Yes = False) -> None:
         typer.echo("Nothing was deleted; --yes does it.")
 
 
+def platform_eject(
+    context: typer.Context,
+    wave: Annotated[str, typer.Argument(help="Only this wave, such as 40-pipelines.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+) -> None:
+    """Write the library's waves to deploy/platform, for you to edit; what is there stays as it is."""
+    from ml_chassis.platform.eject import eject
+
+    missing, changed = eject(project_of(context), wave, write=not dry_run)
+    for file in missing:
+        typer.echo(f"{'Would write' if dry_run else 'Wrote'} {file}")
+    if changed:
+        raise ClusterError(
+            f"{', '.join(map(str, changed))}: these differ from the library's, and stay as they are. "
+            "Delete those that you do not want to keep, and run this again."
+        )
+    if not missing:
+        typer.echo("All is there already, as the library has it.")
+
+
 def vendor(
+    context: typer.Context,
     registry: Annotated[str, typer.Option(help="Where to put the images, such as registry.example/mirror.")] = "",
 ) -> None:
     """Write the rendered platform and a list of its images, for a cluster without access to the internet."""
     from ml_chassis.platform.vendor import IMAGES, PLATFORM, VENDORED, vendor
 
     require_same_major()
-    images = vendor(registry)
+    images = vendor(project_of(context), registry)
     typer.echo(f"{VENDORED} has the platform and what is beside it, and {IMAGES} their {len(images)} images.")
     typer.echo(f"PLATFORM_FOLDER={PLATFORM} in .env has `make platform` apply it.")
 
@@ -146,9 +168,9 @@ def open_parts(
 
 def _chosen(settings: Settings, name: str) -> list[Wave]:
     folder = settings.platform_folder
-    found = waves(folder)
-    if not found:
+    if not own(folder):
         raise ClusterError(f"PLATFORM_FOLDER={folder} has no waves; name deploy/platform or what `make vendor` writes.")
+    found = waves(settings.project, folder)
     if not name:
         return found
     if chosen := [each for each in found if each.name == name]:

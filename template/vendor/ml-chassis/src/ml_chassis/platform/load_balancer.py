@@ -6,10 +6,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from ml_chassis.errors import ClusterError
+from ml_chassis.platform.folders import KUSTOMIZATION, LOAD_BALANCER
 from ml_chassis.platform.waves import Manifest, Wave
 
-FOLDER = "load-balancer"
-"""Beside the platform's."""
 COUNT = 50
 """How many addresses it can give away."""
 POOL = """\
@@ -57,5 +56,7 @@ def last_of(subnets: list[str]) -> str:
 
 
 def wave(platform: Path, addresses: str) -> Wave:
-    """Return the manifests of MetalLB, from beside the platform's folder, with a pool of addresses."""
-    return Wave(platform.parent / FOLDER, (Manifest(POOL.format(addresses=addresses)),))
+    """Return MetalLB with a pool of addresses: the folder beside the platform's, or else the library's."""
+    own = platform.parent / LOAD_BALANCER.name
+    folder = own if (own / KUSTOMIZATION).exists() else LOAD_BALANCER
+    return Wave(LOAD_BALANCER.name, folder, (Manifest(POOL.format(addresses=addresses)),))

@@ -9,6 +9,7 @@ from ml_chassis.errors import ClusterError
 from ml_chassis.kubectl import Kubectl
 from ml_chassis.platform.doctor import Check, Finding, cluster
 from ml_chassis.platform.waves import Wave, waves
+from ml_chassis.project import Project
 from ml_chassis.settings import Settings
 
 FOLDERS = "deploy/*", "deploy/serving/overlays/local"
@@ -22,7 +23,7 @@ def checks(settings: Settings) -> list[Check]:
 
 def definitions(settings: Settings) -> Iterator[Finding]:
     """Check that the cluster knows every kind of object that the project applies, in the version that it applies."""
-    applied = _applied()
+    applied = _applied(settings.project)
     try:
         kubectl = Kubectl(settings)
         known = {api_version: _known(kubectl, api_version) for api_version in applied}
@@ -34,11 +35,11 @@ def definitions(settings: Settings) -> Iterator[Finding]:
         yield Finding(api_version, ", ".join(sorted(kinds & known[api_version])) or "missing", advice)
 
 
-def _applied() -> dict[str, set[str]]:
+def _applied(project: Project) -> dict[str, set[str]]:
     """Return the kinds of what the project applies, by the version of their API, save those of every cluster."""
     kinds = defaultdict(set)
     files = (file for folder in FOLDERS for file in Path().glob(f"{folder}/kustomization.yaml"))
-    for wave in [*waves(), *(Wave(file.parent) for file in files)]:
+    for wave in [*waves(project), *(Wave.of(file.parent) for file in files)]:
         for manifest in wave.manifests:
             if "." in manifest.api_version:
                 kinds[manifest.api_version].add(manifest.kind)

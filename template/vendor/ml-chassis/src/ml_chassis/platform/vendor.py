@@ -5,15 +5,16 @@ import shutil
 from pathlib import Path
 
 from ml_chassis.errors import ClusterError
-from ml_chassis.kubectl import run
-from ml_chassis.platform.waves import FOLDER, waves
+from ml_chassis.platform.folders import KUSTOMIZATION, LOAD_BALANCER
+from ml_chassis.platform.waves import FOLDER, Wave, own, waves
+from ml_chassis.project import Project
 
 DEPLOY = Path("deploy")
 VENDORED = DEPLOY / "vendored"
 PLATFORM = VENDORED / FOLDER.relative_to(DEPLOY)
 IMAGES = VENDORED / "images.txt"
 MANIFESTS = "manifests.yaml"
-KUSTOMIZATION = f"""\
+LISTING = f"""\
 # `make vendor` rewrites this folder.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -34,10 +35,11 @@ HOST = re.compile(r"^[^/]*[.:][^/]*/")
 """The registry that an image's name begins with; those of Docker Hub may do without."""
 
 
-def vendor(registry: str) -> list[str]:
+def vendor(project: Project, registry: str) -> list[str]:
     """Write the waves, and what is applied beside them, to a folder like `deploy`, and the list of their images.
 
     Args:
+        project: whose waves they are.
         registry: where the cluster is to find the images, such as `registry.example.internal/mirror`, or nothing.
 
     Returns:
@@ -50,16 +52,15 @@ def vendor(registry: str) -> list[str]:
         raise ClusterError(
             f"{registry!r} is no registry. Give its host and path without https://, such as registry.example/mirror."
         )
-    built = {wave.folder: run("kustomize", str(wave.folder)) for wave in waves()}
-    for file in sorted(DEPLOY.glob("*/kustomization.yaml")):
-        if IMAGE.search(text := run("kustomize", str(file.parent))):
-            built[file.parent] = text
+    built = {PLATFORM / wave.name: wave.text for wave in waves(project)}
+    beside = [Wave.of(LOAD_BALANCER)] if project.has_gateway else []
+    texts = {each.name: each.text for each in [*beside, *own(DEPLOY).values()]}
+    built |= {VENDORED / name: text for name, text in texts.items() if IMAGE.search(text)}
     listed = sorted({_listed(image, registry) for text in built.values() for image in IMAGE.findall(text)})
     shutil.rmtree(VENDORED, ignore_errors=True)
-    for source, text in built.items():
-        folder = VENDORED / source.relative_to(DEPLOY)
+    for folder, text in built.items():
         folder.mkdir(parents=True)
-        (folder / "kustomization.yaml").write_text(KUSTOMIZATION)
+        (folder / KUSTOMIZATION).write_text(LISTING)
         (folder / MANIFESTS).write_text(_moved(text, registry) if registry else text)
     IMAGES.write_text("".join(f"{line}\n" for line in listed))
     return listed

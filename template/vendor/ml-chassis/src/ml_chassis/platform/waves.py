@@ -1,12 +1,16 @@
-"""The waves of the platform: folders of manifests, each applied once those before it work."""
+"""The waves of the platform: manifests, each wave of them applied once those before it work."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
 
 from ml_chassis.errors import ClusterError
 from ml_chassis.kubectl import run
+from ml_chassis.platform.folders import KUSTOMIZATION, Composition, shipped
+from ml_chassis.project import Project
 
 FOLDER = Path("deploy/platform")
 FIRST = {"Namespace", "CustomResourceDefinition"}
@@ -17,16 +21,32 @@ LAST = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
 
 @dataclass(frozen=True)
 class Wave:
-    """A folder of manifests."""
+    """Manifests that are applied together."""
 
-    folder: Path
+    name: str
+    """Its place and what it brings, such as `70-project`."""
+    source: Path | Composition
+    """A folder, or those of the library that make it up."""
     added: tuple["Manifest", ...] = ()
     """What depends on the machine, and so is in no file."""
 
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Return the wave that a folder is."""
+        return cls(folder.name, folder)
+
     @property
-    def name(self) -> str:
-        """Its place and what it brings, such as `70-project`."""
-        return self.folder.name
+    def text(self) -> str:
+        """What kustomize makes of it.
+
+        Raises:
+            ClusterError: it cannot, or a base cannot be fetched.
+        """
+        if isinstance(self.source, Path):
+            return run("kustomize", str(self.source))
+        with TemporaryDirectory() as folder:
+            self.source.write(Path(folder))
+            return run("kustomize", folder)
 
     @cached_property
     def manifests(self) -> list["Manifest"]:
@@ -35,8 +55,8 @@ class Wave:
         Raises:
             ClusterError: it cannot, or a base cannot be fetched.
         """
-        parts = re.split(r"(?m)^---\n", run("kustomize", str(self.folder)))
-        return [*(Manifest(part) for part in parts if part.strip()), *self.added]
+        texts = re.split(r"(?m)^---\n", self.text)
+        return [*(Manifest(text) for text in texts if text.strip()), *self.added]
 
     @property
     def first(self) -> list["Manifest"]:
@@ -83,6 +103,16 @@ class Manifest:
         return found[1].strip("\"'")
 
 
-def waves(folder: Path = FOLDER) -> list[Wave]:
-    """Return the waves of a folder in the order in which they are applied."""
-    return [Wave(file.parent) for file in sorted(folder.glob("*/kustomization.yaml"))]
+def waves(project: Project, folder: Path = FOLDER) -> list[Wave]:
+    """Return the waves of a project in the order in which they are applied.
+
+    They are the library's and the folders of the repository, of which each takes the place of the library's wave of
+    its name.
+    """
+    brought = {name: Wave(name, found) for name, found in shipped(project).items()}
+    return [wave for _, wave in sorted((brought | own(folder)).items())]
+
+
+def own(folder: Path) -> dict[str, Wave]:
+    """Return the waves that a folder of the repository holds, by their names."""
+    return {file.parent.name: Wave.of(file.parent) for file in folder.glob(f"*/{KUSTOMIZATION}")}

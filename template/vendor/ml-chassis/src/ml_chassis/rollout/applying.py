@@ -51,7 +51,7 @@ class _Delivery:
 
     def __init__(self, settings: Settings, overlay: Overlay, before: Release, release: Release) -> None:
         self._settings, self._before, self._release = settings, before, release
-        self._mode = overlay.mode
+        self._mode, self._checks = overlay.mode, settings.project.checks
         self._old, self._new = overlay.rendered(before), overlay.rendered(release)
         self.cluster = Cluster(settings, namespace_of(self._old))
         self.may_change_all = self.cluster.may("patch", "rolebindings")
@@ -154,7 +154,7 @@ class _Delivery:
         if not (resource := self._mode.backend(self.cluster, wanted, variant)):
             return
         with self.cluster.forwarded(resource) as address:
-            try_out(self._settings, address, self._release, variant, rows)
+            try_out(self._settings.model_name, address, self._release, variant, rows, self._checks)
 
     def _example(self, name: str, version: int) -> pd.DataFrame:
         """Return the rows that were recorded with a version."""

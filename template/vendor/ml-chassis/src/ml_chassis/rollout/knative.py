@@ -1,8 +1,9 @@
 """How KServe's Knative mode serves a release: the candidate is the newest revision of the one InferenceService."""
 
 from ml_chassis.kubectl import Object
+from ml_chassis.kustomizations import patch
 from ml_chassis.rollout.cluster import Cluster, same_container
-from ml_chassis.rollout.patches import patch, serve
+from ml_chassis.rollout.patches import serve
 from ml_chassis.rollout.release import Release
 
 TAG_ROUTING = "/metadata/annotations/serving.kserve.io~1enable-tag-routing"

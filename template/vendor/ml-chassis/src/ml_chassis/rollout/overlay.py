@@ -4,10 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from ml_chassis.errors import RolloutError
 from ml_chassis.kubectl import Object
+from ml_chassis.kustomizations import written
 from ml_chassis.project import Project
 from ml_chassis.rollout.cluster import render
 from ml_chassis.rollout.mode import Mode, mode_of
@@ -59,7 +58,7 @@ class Overlay:
             **({"configMapGenerator": [KEPT]} if self._recorded else {}),
             **self.mode.parts(release),
         }
-        return HEADER + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000)
+        return HEADER + written(content)
 
     def read(self) -> Release:
         """Return the release that the overlay holds.
@@ -87,14 +86,3 @@ def _parts_of_image(image: str) -> dict[str, str]:
     tagged, _, digest = image.partition("@")
     name, _, tag = tagged.rpartition(":")
     return {"newName": name, "newTag": tag} | ({"digest": digest} if digest else {})
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they read."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)

@@ -1,16 +1,13 @@
 """The JSON patches that every way of serving has in common."""
 
-from typing import Any
-
-import yaml
-
+from ml_chassis.kustomizations import Operations
 from ml_chassis.rollout.release import Release
 
 
-def serve(release: Release, version: int, labels: str, container: str) -> list[dict[str, Any]]:
+def serve(release: Release, version: int, labels: str, container: str) -> Operations:
     """Return the patch that has a container serve a version; it fails unless the variables are in this order."""
     uri, digest = f"{container}/env/0", f"{container}/env/1"
-    operations: list[dict[str, Any]] = [
+    operations: Operations = [
         {"op": "test", "path": f"{uri}/name", "value": "MODEL_URI"},
         {"op": "replace", "path": f"{uri}/value", "value": f"models:/{release.name}/{version}"},
     ]
@@ -18,8 +15,3 @@ def serve(release: Release, version: int, labels: str, container: str) -> list[d
         operations.append({"op": "test", "path": f"{digest}/name", "value": "MODEL_DIGEST"})
         operations.append({"op": "add", "path": f"{digest}/value", "value": expected})
     return [*operations, {"op": "add", "path": f"{labels}/model-version", "value": str(version)}]
-
-
-def patch(kind: str, operations: list[dict[str, Any]], **target: str) -> dict[str, Any]:
-    """Return a patch of the objects of a kind, as kustomize takes it."""
-    return {"target": {"kind": kind, **target}, "patch": yaml.safe_dump(operations, sort_keys=False, width=1000)}

@@ -3,8 +3,9 @@
 from typing import Any
 
 from ml_chassis.kubectl import Object
+from ml_chassis.kustomizations import patch
 from ml_chassis.rollout.cluster import Cluster, unready_deployment
-from ml_chassis.rollout.patches import patch, serve
+from ml_chassis.rollout.patches import serve
 from ml_chassis.rollout.release import Release
 
 PORT = 8080

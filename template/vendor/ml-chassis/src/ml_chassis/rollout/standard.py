@@ -1,8 +1,9 @@
 """How KServe's Standard mode serves a release: an InferenceService for each version, and an HTTPRoute over them."""
 
 from ml_chassis.kubectl import Object
+from ml_chassis.kustomizations import patch
 from ml_chassis.rollout.cluster import Cluster, unready_deployment
-from ml_chassis.rollout.patches import patch, serve
+from ml_chassis.rollout.patches import serve
 from ml_chassis.rollout.release import Release
 
 CANARY = "../../../canary"

@@ -68,9 +68,7 @@ def open_repository(folder: Path, answers: str) -> Repository:
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         raise UpdateError("this folder is not in Git, which an update needs; git init, then commit.")
     if git("config", "--get", "--default", "", "core.hooksPath", folder=folder).strip() != SAFE["core.hooksPath"]:
-        raise UpdateError(
-            "Git is too old to take settings from the environment, which keep it safe; it takes 2.31."
-        )
+        raise UpdateError("Git is too old to take settings from the environment, which keep it safe; it takes 2.31.")
     try:
         top = Path(line("rev-parse", "--show-toplevel", folder=folder))
     except UpdateError as error:
