@@ -1,6 +1,6 @@
 # The template's own targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format questions docs bench bench-fleet bench-serving pictures lock release clean
+.PHONY: help demo test lint format digests questions docs bench bench-fleet bench-serving pictures lock release clean
 
 # The lock has every tool, uv included. uv installs it where there is one; else pip does.
 PYTHON ?= python3
@@ -30,6 +30,9 @@ lint: $(READY) ## Check style and types of the template's own code
 format: $(READY) ## Fix style
 	.venv/bin/ruff check --fix . $(CHASSIS)
 	.venv/bin/ruff format . $(CHASSIS)
+
+digests: $(READY) ## Bring the library's SHA256SUMS up to date
+	.venv/bin/python scripts/library_digests.py $(CHASSIS)/SHA256SUMS
 
 questions: $(READY) ## Bring cookiecutter.json up to date with copier.yml
 	.venv/bin/python scripts/cookiecutter_json.py cookiecutter.json

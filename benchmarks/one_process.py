@@ -1,35 +1,33 @@
 """What `make run` does, as plain calls in one process. The Python of a default project runs this in its folder."""
 # mypy: disable-error-code="import-not-found"
 
-from wine_cultivars.data import load, split
-from wine_cultivars.evaluation import judge
-from wine_cultivars.pipelines.arguments import training_arguments
-from wine_cultivars.registry import Registry
-from wine_cultivars.settings import load_settings
-from wine_cultivars.tracking import log_training
+from ml_chassis.data import rows_of_project
+from ml_chassis.evaluation import judge
+from ml_chassis.holdout import hold_out
+from ml_chassis.pipelines.arguments import training_arguments
+from ml_chassis.pipelines.outcome import promote, record
+from ml_chassis.registry import Registry
+from ml_chassis.schema import remarks
+from ml_chassis.validation import validate
+from wine_cultivars import PROJECT
+from wine_cultivars.evaluation import measure
 from wine_cultivars.training import train
-from wine_cultivars.validation import validate
 
 
 def main() -> None:
     """Train, judge, record and register a model, and promote it if it passed."""
-    settings = load_settings()
-    arguments = training_arguments(settings)
+    settings = PROJECT.settings.load()
     target, seed = settings.data_target, settings.random_seed
-    valid = validate(load(settings.data_uri, settings.data_table), target)
-    training, held_out = split(valid, target, settings.test_share, seed)
+    valid = validate(rows_of_project(settings), target, PROJECT.schema)
+    split_by = settings.split_key, settings.split_time
+    notes = remarks(valid, target, PROJECT.schema, split_by)
+    training, held_out, rule = hold_out(valid, target, settings.test_share, seed, *split_by)
     model = train(training, target, seed)
-    registry = Registry(settings)
-    verdict = judge(
-        model, registry.load_champion(), training, held_out, target, settings.gate_metric, settings.gate_margin
-    )
-    recorded = ("data_uri", "data_version", "test_share", "gate_metric", "gate_margin")
-    params = {name: arguments[name] for name in recorded}
-    tags = {"git_commit": arguments["git_commit"]}
-    model_uri = log_training(settings, model, training, held_out, target, seed, params, verdict.metrics, tags)
-    version = registry.register(model_uri, verdict)
-    if verdict.passed:
-        registry.promote(version)
+    champion, gate = Registry(settings).load_champion(), (settings.gate_metric, settings.gate_margin)
+    verdict = judge(model, champion, training, held_out, target, *gate, measure, rule)
+    params = training_arguments(settings)
+    found = record(settings, model, training, held_out, verdict, notes, target, seed, params, "training", "")
+    promote(settings, found.version, verdict.passed)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,11 @@ VARIABLES = {
     "column": "alcohol",
     "__rate_interval": "30s",
 }
-ROWS = (
-    "from wine_cultivars import data; data.load(data.SAMPLE).drop(columns='cultivar').to_csv('rows.csv', index=False)"
-)
+ROWS = """
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
+load(Settings.load()).drop(columns="cultivar").to_csv("rows.csv", index=False)
+"""
 
 
 def main() -> None:

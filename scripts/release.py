@@ -1,4 +1,7 @@
-"""Releases the template: checks, dates the changelog's entry, commits, tags, prints the notes. It pushes nothing."""
+"""Releases the template, and the library with it: checks, writes date and version, commits, tags, prints the notes.
+
+It pushes nothing.
+"""
 
 import argparse
 import re
@@ -11,6 +14,13 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 CHANGELOG = ROOT / "CHANGELOG.md"
+VERSIONS = {
+    ROOT / "copier.yml": re.compile(r'(?<=&library_version ")[^"]+'),
+    ROOT / "template/vendor/ml-chassis/pyproject.toml": re.compile(r'(?<=^version = ")[^"]+', re.MULTILINE),
+}
+"""Where the release's version stands: that of the library, which a repository may name as a package."""
+DIGESTS = ROOT / "template/vendor/ml-chassis/SHA256SUMS"
+"""By which repositories tell an edit of the library."""
 UNRELEASED = "## Unreleased\n"
 Version = tuple[int, int, int]
 
@@ -34,7 +44,7 @@ def main() -> int:
         return 1
     print(notes)
     if arguments.dry_run:
-        print(f"Nothing was changed. Without --dry-run, this becomes {arguments.version}.")
+        print(f"Nothing was changed. Without --dry-run, this and ml-chassis become {arguments.version}.")
     else:
         print(f"Publish it: git push origin main {arguments.version}")
     return 0
@@ -65,11 +75,19 @@ def check(text: str) -> str:
 
 
 def make(version: str, notes: str) -> None:
-    """Date the changelog's entry, commit it and tag the commit."""
+    """Date the changelog's entry, give the library the version, commit both and tag the commit."""
     heading = f"## {version} - {datetime.now(UTC):%Y-%m-%d}\n"
     CHANGELOG.write_text(CHANGELOG.read_text().replace(UNRELEASED, f"{UNRELEASED}\n{heading}", 1))
-    git("commit", "--quiet", "--message", f"Release {version}", str(CHANGELOG))
+    set_version(version)
+    git("commit", "--quiet", "--message", f"Release {version}", *map(str, [CHANGELOG, *VERSIONS, DIGESTS]))
     git("tag", "--annotate", version, "--cleanup", "verbatim", "--message", f"{version}\n\n{notes}")
+
+
+def set_version(version: str) -> None:
+    """Write the version of the template's release into the library and what names it, and the library's new digests."""
+    for file, pattern in VERSIONS.items():
+        file.write_text(pattern.sub(version, file.read_text()))
+    subprocess.run([sys.executable, str(ROOT / "scripts/library_digests.py"), str(DIGESTS)], check=True)
 
 
 def unreleased() -> str:

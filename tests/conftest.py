@@ -15,7 +15,7 @@ from tests.isolation import isolated
 from tests.local.images import build, build_kubectl
 from tests.local.projects import Project, trained_project
 from tests.needs import require_docker
-from tests.running import ROOT, commit_all, run
+from tests.running import ROOT, commit_all, run, set_version
 
 Render = Callable[..., Path]
 CLUSTER = pytest.StashKey[IO[str] | None]()
@@ -63,6 +63,7 @@ def quick_copier() -> Iterator[None]:
         environment: Environment, source: str, name: str | None = None, filename: str | None = None
     ) -> CodeType:
         key = (type(environment), source, name)
+        environment.preprocess(source, name)  # has Copier forget the folders that it made of the last name
         if key not in kept:
             kept[key] = compile_again(environment, source, name, filename)
         return kept[key]
@@ -80,7 +81,7 @@ def quick_copier() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clone of this template that holds the uncommitted changes too, as one commit tagged 999.0.0."""
+    """Return a clone of this template that holds the uncommitted changes too, as one commit: release 999.0.0."""
     clone = tmp_path_factory.mktemp("template") / "copier-kubeflow"
     files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
     for name in filter(None, files.split("\0")):
@@ -89,6 +90,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(source.read_bytes())
             copy.chmod(source.stat().st_mode)
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=clone)
+    set_version(clone, "999.0.0")
     commit_all(clone, "Template under test")
     run("git", "tag", "999.0.0", cwd=clone)
     return clone

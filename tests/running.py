@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 from tests.needs import bring, require, require_index
 
@@ -33,6 +34,11 @@ def build_go(module: Path, program: Path) -> None:
     """Build the program of a Go module of this repository."""
     bring(require("go"), "mod", "download", cwd=module)
     run("go", "build", "-trimpath", "-ldflags=-s -w", f"-o={program}", cwd=module)
+
+
+def set_version(template: Path, version: str) -> None:
+    """Give the library in a clone of the template a version, as a release does."""
+    run_path(str(template / "scripts/release.py"))["set_version"](version)
 
 
 def commit_all(repository: Path, message: str) -> None:

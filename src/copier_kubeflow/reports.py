@@ -22,7 +22,7 @@ FIGURES: dict[str, JustifyMethod] = {"Behind": "right", "Same": "right", "Update
 
 
 def table(reports: Sequence[Report]) -> RenderableType:
-    """Return a table that fits 80 columns, and after it a sentence for each repository that was not read."""
+    """Return a table that fits 80 columns, and after it lines on what else there is to say of some repositories."""
     rows = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     rows.add_column("Repository", overflow="fold")
     rows.add_column("Version", overflow="fold")
@@ -35,9 +35,11 @@ def table(reports: Sequence[Report]) -> RenderableType:
             differing = " ".join(report.differing_answers) or "-"
             rows.add_row(*map(_plain, (report.repository, report.version, *figures, differing)))
     broken = [_plain(f"{report.repository}: {report.error}") for report in reports if report.error]
+    own = [_plain(f"{report.repository}: {', '.join(report.ejected)}") for report in reports if report.ejected]
     parts: list[RenderableType] = [rows] if len(broken) < len(reports) else []
+    ejected = [Text("\nModules of the library that are a repository's own:"), *own] if own else []
     unread = [Text("\nNot read:"), *broken] if broken else []
-    return Group(*parts, *unread, Text(f"\n{summary(reports)}"))
+    return Group(*parts, *ejected, *unread, Text(f"\n{summary(reports)}"))
 
 
 def summary(reports: Sequence[Report]) -> str:
@@ -66,7 +68,7 @@ def as_csv(reports: Sequence[Report]) -> str:
     rows.writeheader()
     for report in reports:
         cells = asdict(report).items()
-        rows.writerow({name: json.dumps(cell) if isinstance(cell, dict) else cell for name, cell in cells})
+        rows.writerow({name: json.dumps(cell) if isinstance(cell, dict | list) else cell for name, cell in cells})
     return text.getvalue().rstrip("\n")
 
 

@@ -1,6 +1,7 @@
 """The template: its releases, and what a version of it writes for some answers.
 
-Copier renders without trust, so no code of the template runs, whatever its address.
+Copier renders without trust, and asks Git nothing about what it writes. So no code of the template runs, whatever its
+address.
 """
 
 import gzip
@@ -21,6 +22,7 @@ from zipfile import ZipFile
 
 from copier import run_copy
 from packaging.version import InvalidVersion, Version
+from plumbum import local
 
 from .errors import FleetError, in_a_sentence
 from .git import cloned, expanded, git, git_text, is_local, shown
@@ -126,7 +128,7 @@ def _last_part(address: str) -> str:
 
 def _rendered(source: Path, answers: Mapping[str, Any]) -> Rendering:
     os.environ["COPIER_SETTINGS_PATH"] = os.devnull  # a user's settings may trust templates, and answer questions
-    with TemporaryDirectory(prefix="copier-kubeflow-") as parent, warnings.catch_warnings():
+    with TemporaryDirectory(prefix="copier-kubeflow-") as parent, warnings.catch_warnings(), local.env(**_settings()):
         warnings.simplefilter("ignore")
         folder = Path(parent) / "project"
         try:
@@ -140,3 +142,14 @@ def _rendered(source: Path, answers: Mapping[str, Any]) -> Rendering:
             files={str(path): (folder / path).read_bytes().decode(errors="surrogateescape") for path in paths},
             owned=[str(path) for path in paths if owned(path) or path.name == ANSWERS],
         )
+
+
+def _settings() -> dict[str, str]:
+    """Return the environment in which Copier asks Git for no file's mode.
+
+    It would ask where the file is, and a template may write a `.git` there, whose settings name programs. This setting
+    comes before those.
+    """
+    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    setting = {f"GIT_CONFIG_KEY_{count}": "core.fileMode", f"GIT_CONFIG_VALUE_{count}": "true"}
+    return setting | {"GIT_CONFIG_COUNT": str(count + 1)}

@@ -1,32 +1,44 @@
-"""The library in `template/vendor` holds to the rules of generated code, and works apart from a project."""
+"""The library in `template/vendor` holds to the rules of generated code, and works for a project of its tests."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Render
+from tests.conftest import Render, renderer
 from tests.local.projects import Project
 from tests.running import ROOT, run
 
 LIBRARY = "vendor/ml-chassis"
 TESTS = Path(__file__).parent / "library"
-"""Tests of the library's modules. They run in a repository, which has what the library needs."""
+"""Tests of the library's modules. They run in a repository that installs all that these need."""
+MODULES = sorted(path.name for path in TESTS.glob("test_*.py"))
 
-in_a_repository = pytest.mark.xdist_group("model-server")
+in_a_repository = pytest.mark.xdist_group("library")
+
+
+@pytest.fixture(scope="session")
+def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a repository that uses all of the library."""
+    project = Project(renderer(template, tmp_path_factory.mktemp("library"))(preset="full"))
+    project.set_up()
+    return project
 
 
 @in_a_repository
-def test_units_work(trained: Project) -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_units_work(repository: Project, module: str) -> None:
     options = ["-q", "-p", "no:cacheprovider", f"--confcutdir={TESTS}", f"--config-file={LIBRARY}/pyproject.toml"]
-    run("uv", "run", "pytest", *options, str(TESTS), cwd=trained.folder, env=trained.environment)
+    run("uv", "run", "pytest", *options, str(TESTS / module), cwd=repository.folder, env=repository.environment)
 
 
 @in_a_repository
-def test_types_are_strict(trained: Project) -> None:
-    options = [f"--config-file={LIBRARY}/pyproject.toml", f"{LIBRARY}/src", str(TESTS)]
-    run("uv", "run", "mypy", *options, cwd=trained.folder, env=trained.environment)
+def test_types_are_strict(repository: Project) -> None:
+    options = ["--explicit-package-bases", f"--config-file={LIBRARY}/pyproject.toml", f"{LIBRARY}/src", str(TESTS)]
+    environment = repository.environment | {"MYPYPATH": f"{LIBRARY}/src{os.pathsep}{TESTS}"}
+    run("uv", "run", "mypy", *options, cwd=repository.folder, env=environment)
 
 
 def test_no_jinja_decides_on_a_line_of_it() -> None:

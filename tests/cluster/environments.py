@@ -27,7 +27,8 @@ SERVICES = {
 BODY = """
 import json
 from wine_cultivars.data import load
-rows = load("sklearn:wine").drop(columns="cultivar").head(1).to_numpy()
+from wine_cultivars.settings import Settings
+rows = load(Settings.load()).drop(columns="cultivar").head(1).to_numpy()
 print(json.dumps({"inputs": [{"name": "rows", "shape": rows.shape, "datatype": "FP64", "data": rows.tolist()}]}))
 """
 
@@ -112,7 +113,7 @@ class Environment:
         """Have one version serve alone, whatever was before, be it by this project or by a pipeline."""
         self.appoint(version)
         if "candidate:" in self.release:
-            self.project.make("abort-canary")
+            self.project.call("abort-canary")
         served = self.deployment("stable") and self.asked_for("stable") == f"models:/{NAME}/{version}"
         if f"stable: '{version}'" not in self.release or not served:
             self.project.make("deploy")

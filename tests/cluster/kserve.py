@@ -10,11 +10,11 @@ import yaml
 
 from tests.local.data_servers import free_port, running
 from tests.needs import bring, require
+from tests.waves import ejected
 
 from .kubectl import OWN_NAMESPACES, Object, as_list, documents, kubectl, own_namespace, tried
 from .store import address
 
-WAVE = "deploy/platform/60-serving"
 PROGRAM = "kserve-manager"
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 CERTIFICATES = "k8s-webhook-server/serving-certs"
@@ -30,7 +30,7 @@ def controller(project: Path, folder: Path) -> Iterator[None]:
         project: whose platform says how it is set up.
         folder: what it keeps goes here.
     """
-    program, port, wave = require(PROGRAM), free_port(), kubectl("kustomize", str(project / WAVE))
+    program, port, wave = require(PROGRAM), free_port(), kubectl("kustomize", str(ejected(project, "60-serving")))
     authority = certificate(folder / CERTIFICATES, address())
     hooks = as_list([hooked(found, f"https://{address()}:{port}", authority) for found in of_wave(wave, *WEBHOOKS)])
     settings = [moved(found) for found in of_wave(wave, "ConfigMap")]

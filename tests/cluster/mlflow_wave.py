@@ -15,6 +15,7 @@ import yaml
 
 from tests.local.images import docker, load_on_node
 from tests.local.projects import Project
+from tests.waves import ejected
 
 from .kubectl import get, kubectl
 
@@ -30,7 +31,7 @@ SECONDS_TO_ANSWER = 60
 
 def load_images(project: Project) -> None:
     """Build the images that the wave names, and put them on the node."""
-    manifests = kubectl("kustomize", str(project.folder / "deploy/platform" / WAVE))
+    manifests = kubectl("kustomize", str(ejected(project.folder, WAVE)))
     images = sorted(set(re.findall(r"image: (\S+)", manifests)))
     for image in images:
         name, tag = image.split(":")
@@ -42,12 +43,11 @@ def load_images(project: Project) -> None:
 
 def keep_mlflow_and_the_project(project: Project) -> None:
     """Leave the platform of a project MLflow, the project's own waves and what stands in for Kubeflow Pipelines."""
-    platform = project.folder / "deploy/platform"
+    platform = ejected(project.folder)
     for folder in platform.iterdir():
         if folder.name not in {WAVE, USERS, PROJECT}:
-            shutil.rmtree(folder)
+            (folder / "kustomization.yaml").write_text("resources: []\n")
     pipelines = platform / PIPELINES
-    pipelines.mkdir()
     shutil.copy(STAND_INS / "pipelines.yaml", pipelines)
     (pipelines / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["pipelines.yaml"]}))
 
@@ -66,10 +66,10 @@ def kill(workload: str) -> None:
 
 
 @contextmanager
-def opening(project: Project, target: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a target that opens parts of the platform, from when it says that they are open, until Ctrl-C."""
+def opening(project: Project, *part: str) -> Iterator["subprocess.Popen[str]"]:
+    """Open the platform, or one part of it, from when it says that they are open, until Ctrl-C."""
     with subprocess.Popen(
-        ["make", target],
+        [*project.own, "open", *part],
         cwd=project.folder,
         env=project.environment | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

@@ -40,9 +40,12 @@ RELEASES: dict[str, tuple[Any, ...]] = {
 WRITE = """
 import sys
 from ml_chassis.errors import RolloutError
-from wine_cultivars.rollout.release import Release
+from ml_chassis.rollout.overlay import Overlay
+from ml_chassis.rollout.release import Release
+from wine_cultivars import PROJECT
+release = Release(sys.argv[1], sys.argv[2], *eval(sys.argv[3]))
 try:
-    print(end=Release(sys.argv[1], sys.argv[2], *eval(sys.argv[3])).component())
+    print(end=Overlay(PROJECT, "local").component(release))
 except RolloutError as error:
     sys.exit(str(error))
 """
@@ -56,11 +59,11 @@ def component(project: Path, state: str) -> str:
 
 @cache
 def written(project: Path, release: tuple[Any, ...]) -> str:
-    """Return the file of a release; the code that writes it needs nothing beyond PyYAML."""
+    """Return the file of a release; the code that writes it needs nothing beyond what the tests have."""
     sources = project / "src", project / "vendor/ml-chassis/src"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sources))}
     command = [sys.executable, "-c", WRITE, NAME, f"{IMAGE}:{TAG}", repr(release)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -5,9 +5,11 @@ import re
 from tests.local.projects import Project
 from tests.running import run
 
+from .overlays import NAME
+
 IDENTITY = "0.1.0-3f2a1bc9d8"
 """Of the code on the page."""
-COMMAND = ("uv", "run", "python", "-m", "wine_cultivars.identity")
+COMMAND = ("uv", "run", NAME, "identity")
 PODS_READY = re.compile(r"\d of \d")
 """How many there are, an autoscaler decides."""
 PASSING = ("uv run", "  waiting for ")
@@ -25,10 +27,11 @@ def shown(project: Project, **names: str) -> str:
 
 def repeated(project: Project, session: str) -> str:
     """Return the session that comes of its commands."""
-    commands = re.findall(r"(?m)^\$ make (.*)$", session)
-    return "".join(f"$ make {command}\n{_printed(project, command)}" for command in commands)
+    own = " ".join(project.own)
+    commands = re.findall(rf"(?m)^\$ {own} (.*)$", session)
+    return "".join(f"$ {own} {command}\n{_printed(project, command)}" for command in commands)
 
 
 def _printed(project: Project, command: str) -> str:
-    lines = PODS_READY.sub("1 of 1", project.make(command)).splitlines()
+    lines = PODS_READY.sub("1 of 1", project.call(command)).splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines if not line.startswith(PASSING))

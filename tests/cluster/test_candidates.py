@@ -32,7 +32,7 @@ def trial(request: pytest.FixtureRequest) -> Environment:
     found: Environment = request.getfixturevalue(request.param)
     if "candidate:" not in found.release:
         found.serve_only(1)
-        found.project.make("canary VERSION=2 PERCENT=10")
+        found.project.call("canary --version 2 --percent 10")
     return found
 
 
@@ -59,7 +59,7 @@ def demanding(kserve: Environment, request: pytest.FixtureRequest) -> Iterator[N
 def held(kserve: Environment) -> Iterator[None]:
     """Have version 2 on trial, with a finalizer that nobody takes away, as where KServe's controller is gone."""
     kserve.serve_only(1)
-    kserve.project.make("canary VERSION=2")
+    kserve.project.call("canary --version 2")
     set_finalizers(kserve, ["tests.example/nobody"])
     yield
     set_finalizers(kserve, None)
@@ -81,7 +81,7 @@ def test_service_of_a_variant_leads_to_its_version(trial: Environment, variant: 
 
 
 def test_status_shows_both_variants(trial: Environment) -> None:
-    printed = trial.project.make("status")
+    printed = trial.project.call("status")
     assert "version 1, with version 2 as canary for 10 percent" in printed
     stable, candidate = (" ".join(line.split()) for line in printed.splitlines()[-2:])
     assert re.match(r"stable 1 \d of \d ", stable)  # an autoscaler decides how many there are
@@ -93,12 +93,12 @@ def test_deployment_during_a_trial_is_refused(trial: Environment) -> None:
 
 
 def test_comparison_changes_the_share_of_a_candidate_on_trial(trial: Environment) -> None:
-    trial.project.make("ab-test VERSION=2 PERCENT=50")
+    trial.project.call("ab-test --version 2 --percent 50")
     assert shares(trial) == [50, 50]
 
 
 def test_shadow_gets_a_copy_and_answers_nobody(trial: Environment) -> None:
-    trial.project.make("shadow VERSION=2 PERCENT=30")
+    trial.project.call("shadow --version 2 --percent 30")
     if trial.serving == "kserve":
         (rule,) = route(trial)
         assert [backend["name"] for backend in rule["backendRefs"]] == [f"{NAME}-predictor"]
@@ -111,7 +111,7 @@ def test_shadow_gets_a_copy_and_answers_nobody(trial: Environment) -> None:
 
 def test_abortion_under_load_takes_the_candidate_away_and_loses_no_request(trial: Environment) -> None:
     with trial.client.sending(trial.service("stable")) as traffic:
-        trial.project.make("abort-canary", MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # which nobody answers
+        trial.project.call("abort-canary", MLFLOW_TRACKING_URI="http://127.0.0.1:9")  # which nobody answers
         trial.wait("candidate", "delete")
 
     assert (traffic.failures, set(traffic.answers)) == ([], {"1"})
@@ -121,7 +121,7 @@ def test_abortion_under_load_takes_the_candidate_away_and_loses_no_request(trial
 
 def test_promotion_under_load_makes_the_candidate_stable_and_loses_no_request(trial: Environment) -> None:
     with trial.client.sending(trial.service("stable")) as traffic:
-        trial.project.make("promote-canary")
+        trial.project.call("promote-canary")
         trial.wait("candidate", "delete")
 
     assert traffic.failures == []
@@ -134,7 +134,7 @@ def test_candidate_that_does_not_start_gets_no_traffic(environment: Environment)
     release, before = environment.release, shares(environment)
     routed = get(f"httproute/{NAME}", environment.namespace).get("metadata", {}).get("generation")
 
-    printed = environment.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="15")
+    printed = environment.project.fail("canary --version 2", ROLLOUT_TIMEOUT_SECONDS="15")
 
     assert "Not ready after 15 seconds (ROLLOUT_TIMEOUT_SECONDS)" in printed
     assert "exceeded quota: full" in printed
@@ -158,7 +158,7 @@ def test_candidate_that_cannot_have_what_it_asks_for_is_told_with_the_clusters_w
 ) -> None:
     kserve.serve_only(1)
 
-    printed = kserve.project.fail("canary VERSION=2", ROLLOUT_TIMEOUT_SECONDS="10")
+    printed = kserve.project.fail("canary --version 2", ROLLOUT_TIMEOUT_SECONDS="10")
 
     assert re.search(rf"waiting for .*; {told}", printed)
     assert "version 1 serves again" in printed

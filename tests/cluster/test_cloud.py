@@ -26,11 +26,6 @@ PRIVATE = {
 }
 METADATA_SERVERS = {"169.254.169.252/32": [987, 988], "169.254.169.254/32": [80, 8080]}
 LABEL = "azure.workload.identity/use"
-GPU_NODES = {
-    "eks": "nvidia.com/gpu.present",
-    "gke": "cloud.google.com/gke-accelerator",
-    "aks": "kubernetes.azure.com/accelerator",
-}
 KINDS: dict[str, dict[str, str]] = {
     "standalone": {},
     "seldon": {"serving": "seldon"},
@@ -126,13 +121,6 @@ def test_load_balancer_is_private(cloud: str, kind: str, repository: Repository)
     name, value = PRIVATE[cloud]
     assert service["spec"]["type"] == "LoadBalancer"
     assert service["metadata"]["annotations"][name] == value
-
-
-@each_cloud
-def test_gpus_are_on_nodes_with_the_label_of_the_cloud(cloud: str, repository: Repository) -> None:
-    resources = repository(cloud, "standalone") / "src" / NAME.replace("-", "_") / "pipelines/resources.py"
-    (line,) = [line for line in resources.read_text().splitlines() if line.startswith("GPU_NODES = ")]
-    assert GPU_NODES[cloud] in line
 
 
 @each_cloud

@@ -46,7 +46,7 @@ def project(made: Project) -> Project:
 @pytest.fixture
 def delivered(project: Project) -> None:
     """Have staging serve the champion, in the image of this code."""
-    project.make("deploy ENV=staging")
+    project.call("deploy --env staging")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def origin(project: Project, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_canary_is_one_commit_of_the_release(project: Project) -> None:
-    project.make("canary VERSION=2")
+    project.call("canary --version 2")
     title = "Serve version 1, with version 2 as canary for 10 percent in local"
     assert run("git", "log", "-1", "--format=%s", "--name-only", cwd=project.folder).split("\n\n") == [
         title,
@@ -72,21 +72,21 @@ def test_page_shows_what_the_commands_print(project: Project) -> None:
 
 
 def test_help_says_that_the_commands_commit(project: Project) -> None:
-    assert "Rollout, by a commit: " in project.make("help")
+    assert "environment local, by a commit" in project.make("help")
 
 
 def test_commit_says_that_it_must_be_pushed(project: Project) -> None:
-    assert "once it is pushed" in project.make("canary VERSION=2")
+    assert "once it is pushed" in project.call("canary --version 2")
 
 
 def test_release_that_is_there_already_is_not_committed_again(project: Project) -> None:
-    project.make("canary VERSION=2")
-    assert "there is nothing to commit" in project.make("canary VERSION=2")
+    project.call("canary --version 2")
+    assert "there is nothing to commit" in project.call("canary --version 2")
     assert commits(project) == 2
 
 
 def test_dry_run_commits_nothing(project: Project) -> None:
-    assert "+      value: models:/wine-cultivars/2" in project.make("canary VERSION=2 DRY_RUN=1")
+    assert "+      value: models:/wine-cultivars/2" in project.call("canary --version 2 --dry-run")
     assert (commits(project), status(project)) == (1, "")
 
 
@@ -95,14 +95,14 @@ def test_refused_commit_leaves_the_release_as_it_was(project: Project) -> None:
     hook.write_text("#!/bin/sh\necho 'no releases on Fridays' >&2\nexit 1\n")
     hook.chmod(0o755)
     try:
-        assert "git commit failed: no releases on Fridays" in project.fail("canary VERSION=2")
+        assert "git commit failed: no releases on Fridays" in project.fail("canary --version 2")
     finally:
         hook.unlink()
     assert (commits(project), status(project)) == (1, "")
 
 
 def test_version_that_mlflow_does_not_have_is_refused(project: Project) -> None:
-    assert "has no version 99; it has 2, 1." in project.fail("canary VERSION=99")
+    assert "has no version 99; it has 2, 1." in project.fail("canary --version 99")
 
 
 def test_github_opens_a_request_that_changes_the_release_alone(project: Project, origin: Path, tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ def project(deployable: Deployable) -> Project:
 
 
 def test_dry_run_of_a_deployment_shows_all_of_a_new_namespace(project: Project) -> None:
-    printed = project.make("deploy DRY_RUN=1")
+    printed = project.call("deploy --dry-run")
     assert "kind: Namespace" in printed
     assert "serving.kserve.io/deploymentMode: Knative" in printed
 
 
 def test_dry_run_of_a_canary_shows_its_share_and_version(project: Project) -> None:
-    printed = project.make("canary VERSION=2 PERCENT=10 DRY_RUN=1")
+    printed = project.call("canary --version 2 --percent 10 --dry-run")
     assert "canaryTrafficPercent: 10" in printed
     assert "models:/wine-cultivars/2" in printed
 
@@ -30,5 +30,5 @@ def test_dry_run_of_a_canary_shows_its_share_and_version(project: Project) -> No
 def test_dry_run_leaves_the_release_as_it_was(project: Project) -> None:
     release = project.folder / "deploy/serving/overlays/local/release/kustomization.yaml"
     before = release.read_text()
-    project.make("canary VERSION=2 DRY_RUN=1")
+    project.call("canary --version 2 --dry-run")
     assert release.read_text() == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import bring, require
+from tests.waves import MANIFESTS, ejected
 
 from .overlays import MODES, SOURCES, edit
 from .schemas import write_schemas
@@ -16,7 +17,7 @@ from .schemas import write_schemas
 pytestmark = pytest.mark.xdist_group("cluster")
 
 by_mode = pytest.mark.parametrize("mode", MODES)
-ELSEWHERE = ["platform", "load-balancer"]
+ELSEWHERE = ["platform"]
 """What brings manifests from GitHub, which the tests of the platform render."""
 
 
@@ -77,11 +78,18 @@ def test_fault_fails_and_is_named(
     assert told in said
 
 
+@pytest.mark.parametrize("listed", [False, True], ids=["its own", "those of the library"])
 def test_folder_whose_bases_cannot_be_fetched_is_named_with_what_it_needs(
-    projects: dict[str, Path], tmp_path: Path
+    listed: bool, projects: dict[str, Path], tmp_path: Path
 ) -> None:
-    project, wave = own(projects["standard"], tmp_path), "deploy/platform/60-serving"
-    shutil.copytree(projects["standard"] / wave, project / wave)
+    project, wave = own(projects["standard"], tmp_path), "deploy/platform/20-istio"
+    if listed:
+        shutil.copytree(projects["standard"] / MANIFESTS, project / MANIFESTS)
+        (project / wave).mkdir(parents=True)
+        listing = f"resources:\n  - ../../../{MANIFESTS}/20-istio/gateway\n"
+        (project / wave / "kustomization.yaml").write_text(listing)
+    else:
+        shutil.copytree(ejected(projects["standard"], "20-istio"), project / wave)
 
     returncode, said = manifests(project, tmp_path, GIT_ALLOW_PROTOCOL="none")
 

@@ -76,7 +76,7 @@ EMPTY_DATABASE = ["psql", "--username=mlflow", "--command=DROP SCHEMA public CAS
 
 
 class Joined(NamedTuple):
-    """What `make platform` said when a second project joined, and the objects of the cluster around that."""
+    """What the command `platform` said when a second project joined, and the objects of the cluster around that."""
 
     said: str
     before: dict[str, str]
@@ -94,7 +94,7 @@ def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory
     load_images(project)
     try:
         project.make("platform")
-        with opening(project, "open-mlflow"):
+        with opening(project, "mlflow"):
             python(project, RECORD)
         yield project
     finally:
@@ -104,7 +104,7 @@ def project(node: None, template: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def opened(project: Project) -> Iterator["subprocess.Popen[str]"]:
     """Open all parts, and return what keeps them open; the last test to use it ends it."""
-    with opening(project, "open") as process:
+    with opening(project) as process:
         yield process
 
 
@@ -116,7 +116,7 @@ def joined(
     folder, before = tmp_path_factory.mktemp("second"), versions()
     run_copy(str(template), folder, data={"repository_name": SECOND}, defaults=True, quiet=True)
     second = Project(folder, settings=project.settings)
-    said = "".join(second.make(f"platform WAVE={wave}") for wave in ("65-users", "70-project"))
+    said = "".join(second.call(f"platform --wave {wave}") for wave in ("65-users", "70-project"))
     yield Joined(said, before, versions())
     kubectl("delete", "namespace", f"{SECOND}-local")
 
@@ -266,22 +266,22 @@ def test_all_parts_open_at_once() -> None:
 
 @pytest.mark.usefixtures("opened")
 def test_taken_port_is_named(project: Project) -> None:
-    assert "port 5001 of this machine: it is taken" in project.fail("open-mlflow")
+    assert "port 5001 of this machine: it is taken" in project.fail("open mlflow")
 
 
 def test_unknown_part_is_answered_with_the_known(project: Project) -> None:
-    assert "There is no 'grafana' to open; there are pipelines, store, mlflow." in project.fail("open-grafana")
+    assert "There is no 'grafana' to open; there are pipelines, store, mlflow." in project.fail("open grafana")
 
 
 def test_credentials_are_those_of_the_secrets(project: Project) -> None:
     printed = [
-        tuple(line.split()[1:]) for line in project.make("credentials").splitlines() if line.startswith("mlflow")
+        tuple(line.split()[1:]) for line in project.call("credentials").splitlines() if line.startswith("mlflow")
     ]
     assert printed == [of_admin(), of_project()]
 
 
 def test_rollout_takes_the_champion_from_the_platform(project: Project) -> None:
-    printed = project.make("deploy DRY_RUN=1")
+    printed = project.call("deploy --dry-run")
     assert f"The models are those of the MLflow on {project.settings['CONTEXT']}" in printed
     assert "has no image" in printed
     assert "will serve version 1" in printed
@@ -292,7 +292,7 @@ def test_commands_for_models_keep_to_this_machine(project: Project) -> None:
 
 
 def test_status_tells_what_is_there(project: Project) -> None:
-    rows = [line.split() for line in project.make("platform-status").splitlines()]
+    rows = [line.split() for line in project.call("platform-status").splitlines()]
     assert ["mlflow", "v3.17.2-full", "1", "of", "1", ADDRESS] in rows
     assert ["cert-manager", "not", "there"] in rows
 
@@ -317,13 +317,13 @@ def test_interrupt_while_a_pod_is_replaced_closes_every_port_without_complaint(
 
 def test_backup_is_restored_into_an_empty_store(project: Project) -> None:
     setting, backup, restore = blocks(project, "Backup and restore")
-    with opening(project, "open-store"):
+    with opening(project, "store"):
         shell(project, setting + backup)
         kubectl("exec", "-n", "mlflow", "postgres-0", "--", *EMPTY_DATABASE)
         shell(project, f"{setting}uvx --from awscli aws s3 rm --recursive s3://mlflow")
         shell(project, setting + restore)
     kubectl("rollout", "status", "deployment/mlflow", "-n", "mlflow", "--timeout=180s")
-    with opening(project, "open-mlflow"):
+    with opening(project, "mlflow"):
         assert KEPT in python(project, RECALL)
 
 

@@ -23,7 +23,7 @@ JUPYTERLAB = "jupyterlab==4.3.*"
 @pytest.fixture
 def pod() -> Object:
     """Return the specification of the notebook's pod."""
-    manifest = ROOT / "template/deploy/platform/45-kubeflow/lab/notebook.yaml.jinja"
+    manifest = ROOT / "template/deploy/platform/70-project/lab/notebook.yaml.jinja"
     notebook, _ = yaml.safe_load_all(Template(manifest.read_text()).render(repository_name="wine-cultivars"))
     spec: Object = notebook["spec"]["template"]["spec"]
     return spec

@@ -57,7 +57,7 @@ def project(kserve: Environment, pipeline_image: str) -> Project:
 @pytest.fixture(scope="module")
 def spec(project: Project) -> Object:
     """Return the compiled pipeline."""
-    project.make("compile")
+    project.call("compile")
     compiled: Object = next(yaml.safe_load_all((project.folder / "build/training.yaml").read_text()))
     return compiled
 
@@ -105,7 +105,7 @@ def test_champion_is_rolled_out_by_the_rights_of_the_steps_account(
     assert "Version 2 is the champion" in kubectl("logs", "deploy", "--container=promote", "-n", restricted)
     assert "applying the release alone" in kubectl("logs", "deploy", "--container=deploy", "-n", restricted)
     assert kserve.asked_for("stable") == "models:/wine-cultivars/2"
-    assert "was given version 2 last" in kserve.project.make("status")
+    assert "was given version 2 last" in kserve.project.call("status")
 
 
 @pytest.mark.usefixtures("more_pods")

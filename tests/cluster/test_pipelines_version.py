@@ -10,10 +10,13 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tests.needs import require_repositories
+from tests.waves import ejected
 
 from .kubectl import documents, kubectl
 
 pytestmark = pytest.mark.xdist_group("cluster")
+
+LIBRARY = "vendor/ml-chassis"
 
 
 @pytest.fixture(scope="module")
@@ -25,34 +28,21 @@ def project(projects: dict[str, Path]) -> Path:
 @pytest.fixture(scope="module")
 def installed(project: Path) -> str:
     """Return the manifests of Kubeflow Pipelines."""
-    wave = project / "deploy/platform/40-pipelines"
-    require_repositories((wave / "kustomization.yaml").read_text())
+    wave = ejected(project, "40-pipelines")
+    require_repositories(*(file.read_text() for file in wave.rglob("kustomization.yaml")))
     return kubectl("kustomize", str(wave))
 
 
 @pytest.mark.parametrize("package", ["kfp", "kfp-kubernetes"])
 def test_sdk_is_of_the_servers_version(package: str, project: Path, installed: str) -> None:
     (tag,) = re.findall(r"image: ghcr\.io/kubeflow/kfp-api-server:(\S+)", installed)
-    groups = tomllib.loads((project / "pyproject.toml").read_text())["dependency-groups"]
-    (wanted,) = (found for text in groups["pipeline"] if (found := Requirement(text)).name == package)
+    library = tomllib.loads((project / LIBRARY / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(text) for extra in library["optional-dependencies"].values() for text in extra]
+    (wanted,) = (found for found in asked if found.name == package)
 
     server = Version(tag)
     assert wanted.specifier.contains(server)
     assert not wanted.specifier.contains(f"{server.major}.{server.minor + 1}")
-
-
-def test_bucket_is_made_by_the_version_of_the_object_store(project: Path, installed: str) -> None:
-    (store,) = re.findall(r"image: (chrislusf/seaweedfs:(\S+))", installed)
-    job = (project / "deploy/platform/50-mlflow/bucket.yaml").read_text()
-    assert f"image: {store[0]}\n" in job
-    assert f"name: mlflow-bucket-{store[1].replace('.', '-')}\n" in job
-
-
-def test_users_are_made_by_the_version_of_the_server(project: Path) -> None:
-    platform = project / "deploy/platform"
-    (version,) = re.findall(r"newTag: v(\S+)-full\n", (platform / "50-mlflow/image/kustomization.yaml").read_text())
-    job = (platform / "65-users/job.yaml").read_text()
-    assert f"-users-{version.replace('.', '-')}\n" in job
 
 
 def test_key_of_the_steps_opens_the_bucket_of_the_pipelines_alone(installed: str) -> None:
@@ -62,7 +52,7 @@ def test_key_of_the_steps_opens_the_bucket_of_the_pipelines_alone(installed: str
 
 
 def test_pages_are_where_commands_look_for_them(project: Path, installed: str) -> None:
-    (module,) = project.glob("src/*/pipelines/server.py")
+    module = project / LIBRARY / "src/ml_chassis/pipelines/server.py"
     (name, port) = re.findall(r'"service/(\S+):(\d+)"', module.read_text())[0]
     services = [yaml.safe_load(document) for document in documents(f"\n{installed}", "Service")]
     (pages,) = (found for found in services if found["metadata"]["name"] == name)

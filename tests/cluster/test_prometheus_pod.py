@@ -28,9 +28,9 @@ while True:
 """
 """Returns once a pod reaches the Pushgateway: a node learns of a Service's pods some time after they are ready."""
 PUSHED = f"""
-from wine_cultivars.monitoring.gateway import push_run
-from wine_cultivars.settings import load_settings
-push_run(load_settings(), "{NAME}-training", True, 12.5)
+from ml_chassis.monitoring.gateway import push_run
+from wine_cultivars.settings import Settings
+push_run(Settings.load(), "{NAME}-training", True, 12.5)
 """
 ALERT, DASHBOARD = OF_A_CLUSTER
 
@@ -116,8 +116,13 @@ def kubelet() -> str:
 
 
 def test_monitor_finds_the_pods_of_the_model_server(prometheus: ProxiedPrometheus, kserve: Environment) -> None:
-    found = {labels["instance"]: value for labels, value in prometheus.values(f'up{{job="{kserve.namespace}/{NAME}"}}')}
-    assert found == {f"{pod['status']['podIP']}:8080": 1 for pod in kserve.pods("stable")}
+    up = f'up{{job="{kserve.namespace}/{NAME}"}} == 1'
+
+    def finds_all() -> bool:
+        found = {labels["instance"] for labels, _ in prometheus.values(up)}
+        return found == {f"{pod['status']['podIP']}:8080" for pod in kserve.pods("stable")}
+
+    prometheus.wait_for(finds_all, 60)
 
 
 def test_series_have_the_environments_namespace(prometheus: ProxiedPrometheus, kserve: Environment) -> None:

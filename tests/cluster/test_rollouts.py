@@ -75,7 +75,7 @@ def test_pods_run_in_a_restricted_namespace(environment: Environment) -> None:
 
 
 def test_status_names_version_and_pods(environment: Environment) -> None:
-    printed = environment.project.make("status")
+    printed = environment.project.call("status")
     assert "local should serve version 1." in printed
     assert re.match(r"stable 1 \d of \d ", " ".join(printed.splitlines()[-1].split()))
 
@@ -93,7 +93,9 @@ def test_page_shows_what_the_commands_print(environment: Environment) -> None:
 
 def test_deployment_without_a_champion_says_how_to_get_one(environment: Environment, tmp_path: Path) -> None:
     empty = f"sqlite:///{tmp_path / 'empty.db'}"
-    assert "has no champion yet; `make run`" in environment.project.fail("deploy", MLFLOW_TRACKING_URI=empty)
+    assert "has no champion yet; `uv run wine-cultivars run`" in environment.project.fail(
+        "deploy", MLFLOW_TRACKING_URI=empty
+    )
 
 
 def test_deployment_to_an_unknown_context_says_how_to_choose_one(environment: Environment) -> None:
@@ -114,7 +116,7 @@ def test_dry_run_shows_the_difference_and_makes_none(environment: Environment) -
     environment.appoint(2)
     written = environment.release_file.stat().st_mtime_ns
 
-    printed = environment.project.make("deploy DRY_RUN=1")
+    printed = environment.project.call("deploy --dry-run")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/2$", printed)
     assert (environment.release, environment.release_file.stat().st_mtime_ns) == (release, written)
@@ -137,7 +139,7 @@ def test_release_that_another_machine_delivered_is_told_and_then_taken_over(
     updated: Environment, delivered_elsewhere: str
 ) -> None:
     outdated = updated.release
-    printed = updated.project.make("status")
+    printed = updated.project.call("status")
     assert (
         "was given version 2 last, and deploy/serving/overlays/local/release/kustomization.yaml holds version 1"
         in printed
@@ -152,7 +154,7 @@ def test_release_that_another_machine_delivered_is_told_and_then_taken_over(
 def test_dry_run_of_a_rollback_goes_on_from_it_too_and_changes_nothing(updated: Environment) -> None:
     release = updated.release
 
-    printed = updated.project.make("rollback DRY_RUN=1")
+    printed = updated.project.call("rollback --dry-run")
 
     assert re.search(r"(?m)^\+ +value: models:/wine-cultivars/1$", printed)
     assert updated.release == release
@@ -161,7 +163,7 @@ def test_dry_run_of_a_rollback_goes_on_from_it_too_and_changes_nothing(updated: 
 
 def test_rollback_under_load_serves_the_version_of_before(updated: Environment) -> None:
     with updated.client.sending(updated.service("stable")) as traffic:
-        updated.project.make("rollback")
+        updated.project.call("rollback")
 
     assert traffic.failures == []
     assert updated.answering("stable", instead_of=2) == ["1"]
@@ -198,10 +200,10 @@ def test_rollback_serves_the_code_of_then(kserve: Environment) -> None:
     for version, mark in enumerate(["first", "second"], 1):
         with kserve.edited(f"MARK = {mark!r}\n"):
             kserve.build_image()
-            kserve.project.make(f"deploy VERSION={version}")
+            kserve.project.call(f"deploy --version {version}")
     assert marks(kserve) == {"second"}
 
-    kserve.project.make("rollback")
+    kserve.project.call("rollback")
 
     kserve.answering("stable", instead_of=2)
     assert marks(kserve) == {"first"}
@@ -225,8 +227,8 @@ def test_pipelines_account_rolls_out_where_an_administrator_has_before(
 ) -> None:
     theirs = acting_as(PIPELINES, tmp_path)
 
-    printed = environment.project.make("canary VERSION=2", KUBECONFIG=theirs)
-    environment.project.make("promote-canary", KUBECONFIG=theirs)
+    printed = environment.project.call("canary --version 2", KUBECONFIG=theirs)
+    environment.project.call("promote-canary", KUBECONFIG=theirs)
 
     assert "applying the release alone" in printed
     assert environment.asked_for("stable") == "models:/wine-cultivars/2"

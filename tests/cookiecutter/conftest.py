@@ -1,13 +1,18 @@
 """A user of Cookiecutter, and releases of the template."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pytest_cookies.plugin import Cookies
 
 from tests.running import commit_all, run
 
+from .runs import context
+
+Bake = Callable[..., Path]
 NEWER = "# A line of a later template.\n"
 
 
@@ -40,6 +45,19 @@ def forge(template: Path, tmp_path: Path) -> Path:
     run("git", "clone", "--quiet", "--bare", str(checkout), str(bare))
     run("git", "update-server-info", cwd=bare)
     return tmp_path / "gitea"
+
+
+@pytest.fixture
+def bake(cookies: Cookies, template: Path) -> Bake:
+    """Return a function from answers to the repository that Cookiecutter makes of them."""
+
+    def generate(**answers: Any) -> Path:
+        result = cookies.bake(extra_context=context(answers), template=str(template))
+        if result.exception:
+            raise result.exception
+        return Path(result.project_path)
+
+    return generate
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from cookiecutter.main import cookiecutter
 PROGRAM = Path(sys.executable).with_name("cookiecutter")
 
 
-def bake(template: Path | str, folder: Path, checkout: str | None = None, **answers: Any) -> Path:
+def bake_from(source: Path | str, folder: Path, checkout: str | None = None) -> Path:
     """Run Cookiecutter in this process, and return the path of the repository, which is in the folder."""
-    given = dict(pair.split("=", 1) for pair in spelled(answers))
-    return Path(cookiecutter(str(template), checkout, no_input=True, extra_context=given, output_dir=str(folder)))
+    return Path(cookiecutter(str(source), checkout, no_input=True, output_dir=str(folder)))
 
 
 def start(
@@ -25,9 +24,9 @@ def start(
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
-def spelled(answers: dict[str, Any]) -> list[str]:
-    """Return answers as one writes them behind Cookiecutter's command."""
-    return [f"{name}={word(value)}" for name, value in answers.items()]
+def context(answers: dict[str, Any]) -> dict[str, str]:
+    """Return answers as one types them."""
+    return {name: word(value) for name, value in answers.items()}
 
 
 def word(value: Any) -> str:

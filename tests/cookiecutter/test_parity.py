@@ -18,8 +18,8 @@ from tests.needs import require_index
 from tests.rendering.combinations import PRESETS, QUESTIONS, Answers, pairwise
 from tests.running import ROOT, run
 
-from .conftest import configure
-from .runs import PROGRAM, bake, differing, recorded, start
+from .conftest import Bake, configure
+from .runs import PROGRAM, context, differing, recorded, start
 
 DETAILS = [name for name, question in QUESTIONS.items() if "preset == 'custom'" in question.get("when", "")]
 CUSTOM: Answers = {
@@ -53,16 +53,16 @@ def test_default_names_are_those_of_copier(project_name: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_presets_are_those_of_copier(preset: str, template: Path, render: Render, output: Path) -> None:
-    assert differing(bake(template, output, preset=preset), render(preset=preset)) == []
+def test_presets_are_those_of_copier(preset: str, render: Render, bake: Bake) -> None:
+    assert differing(bake(preset=preset), render(preset=preset)) == []
 
 
 @pytest.mark.parametrize("answers", pairwise(), ids=lambda answers: answers["preset"])
-def test_pairs_are_those_of_copier(answers: Answers, template: Path, render: Render, output: Path) -> None:
+def test_pairs_are_those_of_copier(answers: Answers, render: Render, bake: Bake) -> None:
     # To Cookiecutter, an empty answer is none.
     said = {name: value for name, value in answers.items() if value not in ("", ())}
 
-    assert differing(bake(template, output, **answers), render(**said)) == []
+    assert differing(bake(**answers), render(**said)) == []
 
 
 def test_oldest_cookiecutter_writes_the_same(template: Path, render: Render, output: Path) -> None:
@@ -75,12 +75,12 @@ def test_oldest_cookiecutter_writes_the_same(template: Path, render: Render, out
     assert differing(output / "wine-cultivars", render(preset="full")) == []
 
 
-def test_details_left_open_are_not_recorded(template: Path, output: Path) -> None:
-    assert set(recorded(bake(template, output))) & set(DETAILS) == set()
+def test_details_left_open_are_not_recorded(bake: Bake) -> None:
+    assert set(recorded(bake())) & set(DETAILS) == set()
 
 
-def test_folder_is_named_after_the_repository(template: Path, output: Path) -> None:
-    assert bake(template, output, project_name="Churn: Risk & Co.") == output / "churn-risk-co"
+def test_folder_is_named_after_the_repository(bake: Bake) -> None:
+    assert bake(project_name="Churn: Risk & Co.").name == "churn-risk-co"
 
 
 def test_terminal_asks_every_question(template: Path, render: Render, output: Path) -> None:
@@ -118,11 +118,11 @@ def answer_in_terminal(template: Path, output: Path, **answers: str) -> None:
 
 
 def test_replay_writes_the_same_again(template: Path, tmp_path: Path, output: Path) -> None:
-    first = bake(template, output, **CUSTOM)
+    start("--no-input", str(template), *(f"{name}={value}" for name, value in context(CUSTOM).items()), cwd=output)
     again = start("--replay", str(template), "--output-dir", str(tmp_path / "again"), cwd=tmp_path)
 
     assert again.returncode == 0, again.stderr
-    assert differing(first, tmp_path / "again" / first.name) == []
+    assert differing(output / "wine-cultivars", tmp_path / "again/wine-cultivars") == []
 
 
 def test_defaults_of_the_user_are_taken(

@@ -11,7 +11,7 @@ from tests.local.data_servers import http_server
 from tests.running import commit_all, run
 
 from .conftest import NEWER, configure
-from .runs import bake, differing, recorded, start
+from .runs import bake_from, differing, recorded, start
 
 TAG = "999.0.0"
 EDIT = "\n# Ours\n"
@@ -60,34 +60,34 @@ def update(project: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "git+"])
 def test_url_at_a_tag(prefix: str, address: str, output: Path, tmp_path: Path) -> None:
-    project = bake(prefix + address, output, checkout=TAG)
+    project = bake_from(prefix + address, output, checkout=TAG)
 
     assert differing(project, copied(prefix + address, tmp_path / "copier")) == []
     update(project)
 
 
 def test_url_without_a_tag_is_the_latest_commit(address: str, output: Path, tmp_path: Path) -> None:
-    assert differing(bake(address, output), copied(address, tmp_path / "copier", "HEAD")) == []
+    assert differing(bake_from(address, output), copied(address, tmp_path / "copier", "HEAD")) == []
 
 
 def test_url_that_copier_takes_for_git_only_when_told(forge: Path, output: Path, tmp_path: Path) -> None:
     address = f"file://{forge}/acme/copier-kubeflow"
     (forge / "acme/copier-kubeflow.git").rename(forge / "acme/copier-kubeflow")
-    project = bake(address, output, checkout=TAG)
+    project = bake_from(address, output, checkout=TAG)
 
     assert differing(project, copied(f"git+{address}", tmp_path / "copier")) == []
 
 
 def test_abbreviation_of_the_user(forge: Path, address: str, configuration: Path, output: Path, tmp_path: Path) -> None:
     configure(configuration, abbreviations={"acme": f"file://{forge}/acme/{{0}}.git"})
-    project = bake("acme:copier-kubeflow", output, checkout=TAG)
+    project = bake_from("acme:copier-kubeflow", output, checkout=TAG)
 
     assert differing(project, copied(address, tmp_path / "copier")) == []
 
 
 def test_earlier_clone_by_its_name(address: str, output: Path, tmp_path: Path) -> None:
-    bake(address, tmp_path / "earlier", checkout=TAG)
-    project = bake("copier-kubeflow", output)
+    bake_from(address, tmp_path / "earlier", checkout=TAG)
+    project = bake_from("copier-kubeflow", output)
 
     assert differing(project, copied(address, tmp_path / "copier")) == []
 
@@ -115,11 +115,11 @@ def test_changes_in_a_folder_are_taken(clone: Path, output: Path) -> None:
     makefile = clone / "template/Makefile.jinja"
     makefile.write_text(NEWER + makefile.read_text())
 
-    assert (bake(clone, output) / "Makefile").read_text().startswith(NEWER)
+    assert (bake_from(clone, output) / "Makefile").read_text().startswith(NEWER)
 
 
 def test_zip_of_a_forge(archive: Path, website: str, forge: Path, output: Path, tmp_path: Path) -> None:
-    project = bake(f"{website}/{archive.relative_to(forge)}", output)
+    project = bake_from(f"{website}/{archive.relative_to(forge)}", output)
 
     assert differing(project, copied(f"{website}/acme/copier-kubeflow.git", tmp_path / "copier")) == []
     update(project)
@@ -128,7 +128,7 @@ def test_zip_of_a_forge(archive: Path, website: str, forge: Path, output: Path, 
 def test_zip_on_disk_is_recorded_and_can_update_once_the_address_is(
     archive: Path, address: str, output: Path, tmp_path: Path
 ) -> None:
-    project = bake(archive, output)
+    project = bake_from(archive, output)
     made = recorded(project)
     assert (made["_src_path"], made["_commit"]) == (str(archive), TAG)
 

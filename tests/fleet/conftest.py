@@ -73,3 +73,11 @@ def command(cache: Path, tmp_path: Path) -> Command:
 def environment_of_the_command() -> dict[str, str]:
     """Return the environment in which the command is found."""
     return of_a_user() | {"PYTHONPATH": str(ROOT / "src")}
+
+
+def eject(repository: Path, *modules: str) -> None:
+    """Record modules as the command `eject` of a repository does, and commit that."""
+    entries = "".join(f'"{module}" = {{ version = "0.1.0", sha256 = "{64 * "0"}" }}\n' for module in modules)
+    pyproject = repository / "pyproject.toml"
+    pyproject.write_text(f"{pyproject.read_text()}\n[tool.ml-chassis.ejected]\n{entries}")
+    commit_all(repository, "Eject")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.running import commit_all, run
 
-from .conftest import COMMAND, Command, Generate, environment_of_the_command
+from .conftest import COMMAND, Command, Generate, eject, environment_of_the_command
 
 EDIT = "\n\nOURS = True\n"
 
@@ -40,6 +40,7 @@ def test_untouched_repository_of_the_newest_release(command: Command, generate: 
         "similarity": 1.0,
         "changed_files": {},
         "differing_answers": {},
+        "ejected": [],
         "updated": today,
         "ci": "",
         "error": "",
@@ -101,6 +102,17 @@ def test_answers_that_differ_from_the_organisation(command: Command, generate: G
     assert found["differing_answers"] == {"ci": "gitlab", "extras": "katib, notebooks"}
 
 
+def test_modules_of_its_own_are_told(command: Command, generate: Generate) -> None:
+    repository, other = generate("wine"), generate("beer")
+    eject(repository, "rollout.applying", "serving.app")
+
+    assert row(command, repository)["ejected"] == ["rollout.applying", "serving.app"]
+    printed = command("fleet", repository, other).stdout
+    own = f"Modules of the library that are a repository's own:\n{repository}: rollout.applying, serving.app"
+    assert " ".join(own.split()) in " ".join(printed.split())
+    assert f"{other}:" not in printed
+
+
 def test_repository_in_a_folder_of_another(command: Command, generate: Generate, tmp_path: Path) -> None:
     generate("monorepo/services/wine")
     run("rm", "-rf", ".git", cwd=tmp_path / "monorepo/services/wine")
@@ -153,6 +165,7 @@ BROKEN = {
     "no YAML": "Its .copier-answers.yml is no YAML: ",
     "no mapping": "Its .copier-answers.yml holds no answers: a mapping was expected, not list.",
     "no version": "Its .copier-answers.yml names no `_src_path` or no `_commit`",
+    "no TOML": "Its pyproject.toml is no TOML: ",
     "unknown version": "has no version '1.2.3'; fetch its tags",
     "option": "has no version '--all'; fetch its tags",
     "bad answer": "The template does not render with these answers: ValueError: Validation error for question",
@@ -170,6 +183,7 @@ def broken(generate: Generate, releases: Path, tmp_path: Path) -> dict[str, Path
         "no YAML": "{",
         "no mapping": "- one\n",
         "no version": "ci: github\n",
+        "no TOML": f"_src_path: {releases}\n_commit: 999.2.0\n",
         "unknown version": f"_src_path: {releases}\n_commit: 1.2.3\n",
         "option": f"_src_path: {releases}\n_commit: --all\n",
         "bad answer": f"_src_path: {releases}\n_commit: 999.2.0\nrepository_name: A B\n",
@@ -182,6 +196,8 @@ def broken(generate: Generate, releases: Path, tmp_path: Path) -> dict[str, Path
             (folder / "file").touch()
         if name in answers:
             (folder / ".copier-answers.yml").write_text(answers[name])
+        if name == "no TOML":
+            (folder / "pyproject.toml").write_text("[")
         if name in ("no answers", *answers):
             commit_all(folder, "Break")
     run("git", "init", "--quiet", cwd=found["no commit"])

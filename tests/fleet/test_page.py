@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.needs import require
-from tests.running import commit_all
 
-from .conftest import Command, Generate
+from .conftest import Command, Generate, eject
 
 PHONE_WIDTH = 390
 LONG = "a-repository-whose-name-goes-on-and-on-as-those-of-large-organisations-do"
@@ -37,7 +36,7 @@ def page(command: Command, generate: Generate, tmp_path: Path) -> Path:
     old, new = generate(LONG, "999.0.0", preset="standard", ci="gitlab"), generate("new")
     broken = tmp_path / "<b>broken"
     (old / "Makefile").write_text("all:\n")
-    commit_all(old, "Edit")
+    eject(old, "rollout.applying")
     broken.mkdir()
     (tmp_path / "defaults.yml").write_text("ci: github\n")
     file = tmp_path / "page.html"
@@ -77,7 +76,8 @@ def test_page_is_no_wider_than_a_phone(seen: dict[str, Any]) -> None:
 def test_page_tells_of_every_repository(seen: dict[str, Any]) -> None:
     assert LONG in seen["text"]
     assert "ci=gitlab" in seen["text"]
-    assert "changed files: 1" in seen["text"]
+    assert "changed files: 2" in seen["text"]
+    assert "its own modules of the library: rollout.applying" in seen["text"]
     assert "<b>broken: " in seen["text"]
     assert "3 repositories: 1 up to date, 1 behind, 1 not read." in seen["text"]
 

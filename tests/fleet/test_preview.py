@@ -5,6 +5,9 @@ from pathlib import Path
 
 from copier import run_copy
 
+from tests.hostile import write_git
+from tests.running import commit_all
+
 from .conftest import Command
 
 
@@ -60,3 +63,17 @@ def test_answer_that_is_not_allowed_is_refused(command: Command, releases: Path)
     assert done.returncode == 1
     assert "Invalid choice for 'ci'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_git_of_a_template_runs_nothing_while_it_is_rendered(command: Command, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    (template / "copier.yml").write_text("_subdirectory: template\nname: {type: str, default: wine}\n")
+    write_git(template / "template", f"touch {tmp_path}/ran; false", tmp_path / "other")
+    commit_all(template, "Take over Git")
+
+    done = command("preview", "--template", template)
+
+    assert done.returncode == 0, done.stderr
+    assert "evil/" in done.stdout
+    assert not (tmp_path / "ran").exists()

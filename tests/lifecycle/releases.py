@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.needs import give_up
-from tests.running import ROOT, commit_all, run
+from tests.running import ROOT, commit_all, run, set_version
 
 STAND_INS = {
     "0.1.0": "01f9312",
@@ -14,28 +14,34 @@ STAND_INS = {
 Copier itself updates from the last of them only. From the other it fails, as it reads today's `_exclude` with the
 answers of then, which lack `lab` and more.
 """
+WITH_LIBRARY = {"0.3.0": "76b5f73"}
+"""A commit that plays a release of the last two minor ones: the library has to work in what they wrote."""
 UNDER_TEST = "999.0.0"
 MINOR = "999.1.0"
 MAJOR = "1000.0.0"
 
+EXAMPLE = ("# Copy this file to .env and change", "# Copy it to .env and change")
+"""What the library writes, and `make lint` compares with the file."""
 CHANGED = {
-    ".env.example": ("# Copy to .env and change", "# Copy this to .env and change"),
-    ".github/workflows/ci.yml": ("- run: make compile", "- run: make types compile"),
+    ".env.example": EXAMPLE,
+    ".github/workflows/ci.yml": ("- run: make types", "- run: make types test"),
     "CHANGELOG.md": ("- First model.", "- The very first model."),
     "Dockerfile": ("pip install --no-cache-dir uv==0.13.9", "pip install --no-cache-dir uv==0.13.10"),
-    "Makefile": ("# Every target is one command", "# Each target is one command"),
+    "Makefile": ("# What is done often:", "# What one does often:"),
     "README.md": ("One pipeline reads and checks the data", "A pipeline reads and checks the data"),
     "deploy/serving/base/networkpolicy.yaml": ("# What is not named here", "# Whatever is not named here"),
     "docs/data.md": ("4. `make run`.", "4. Then `make run`."),
     "notebooks/explore.ipynb": ("# Explore the data", "# Explore the project's data"),
-    "pyproject.toml": ('    "typer>=0.20",', '    "typer>=0.20.1",'),
+    "pyproject.toml": ('    "scikit-learn>=1.7",', '    "scikit-learn>=1.7.1",'),
     "renovate.json": ('"config:best-practices"', '"config:recommended"'),
     "src/wine_cultivars/schema.yaml": ("# What the data must look like.", "# What all data must look like."),
     "src/wine_cultivars/training.py": ("seed: fixes everything random", "seed: settles everything random"),
+    "vendor/ml-chassis/src/ml_chassis/explained.py": EXAMPLE,
+    "vendor/ml-chassis/src/ml_chassis/registry.py": ("The model registry:", "The registry of models:"),
 }
 """What the minor release changes, by the path in a repository: part of a line, and what becomes of it."""
 TEAMS_OWN = {"CHANGELOG.md", "src/wine_cultivars/schema.yaml"}
-MOVED = {"docs/model.md": "docs/models.md", "tests/test_validation.py": "tests/test_valid_rows.py"}
+MOVED = {"docs/model.md": "docs/models.md", "src/wine_cultivars/features.py": "src/wine_cultivars/columns.py"}
 REMOVED = "tests/test_training.py"
 """What the major release does to files."""
 
@@ -56,15 +62,17 @@ def all_releases(template: Path, folder: Path) -> Path:
     clone = folder / "copier-kubeflow"
     run("git", "clone", "--quiet", str(template), str(clone))
     run("git", "fetch", "--quiet", str(ROOT), "HEAD", cwd=clone)
-    for release, commit in STAND_INS.items():
+    for release, commit in (STAND_INS | WITH_LIBRARY).items():
         try:
             run("git", "tag", release, commit, cwd=clone)
         except AssertionError:
             give_up(f"commit {commit} is missing: this checkout lacks its history; git fetch --unshallow brings it")
     write_minor(clone)
+    set_version(clone, MINOR)
     commit_all(clone, "Release")
     run("git", "tag", MINOR, cwd=clone)
     write_major(clone)
+    set_version(clone, MAJOR)
     commit_all(clone, "Release")
     run("git", "tag", MAJOR, cwd=clone)
     return clone

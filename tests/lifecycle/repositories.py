@@ -36,11 +36,12 @@ class Repository:
         """Run a command of Git's that must succeed, and return what it printed."""
         return run("git", *arguments, cwd=self.folder)
 
-    def update(self, *options: str, script: Path | None = None) -> Done:
-        """Run `make update`, or the script that it calls. The lint and tests at its end have a test of their own."""
-        if script is None:
-            return self.make("update", f"UPDATE_OPTIONS={' '.join(options)}")
-        return self.call("bash", str(script), *options)
+    def update(self, *options: str, library: Path | None = None, **settings: str) -> Done:
+        """Run `make update`, or what it runs of another library."""
+        if library is None:
+            return self.make("update", f"UPDATE_OPTIONS={' '.join(options)}", **settings)
+        settings |= {"PYTHONPATH": str(library / "src")}
+        return self.call(sys.executable, "-BP", "-m", "ml_chassis.updates", *options, **settings)
 
     def make(self, target: str, *arguments: str, **settings: str) -> Done:
         """Run a target, with a uv that does nothing."""
@@ -48,7 +49,7 @@ class Repository:
 
     def call(self, *command: str, **settings: str) -> Done:
         """Run a command, and return how it ended."""
-        environment = of_a_user() | {"COPIER": str(COPIER), "UV": "true"} | settings
+        environment = of_a_user() | {"COPIER_PYTHON": sys.executable, "UV": "true"} | settings
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def files(self) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """What docs/organisation.md tells an organisation to do works when it is done to the letter."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,5 +88,5 @@ def follow(commands: str, folder: Path, template: Path | None = None) -> None:
     """Run what a block of the page says, with this checkout's Copier, a uv that does nothing, and nobody to ask."""
     script = commands.replace("uvx copier copy", f"{COPIER} copy --defaults")
     script = script.replace(" PATH_OR_URL_OF_THIS_TEMPLATE ", f" {template} ")
-    settings = {"COPIER": str(COPIER), "UV": "true"}
+    settings = {"COPIER_PYTHON": sys.executable, "UV": "true"}
     run("bash", "-euc", script, cwd=folder, env=of_a_user() | IDENTITY | settings)

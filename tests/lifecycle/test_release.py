@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.running import commit_all, run
+from tests.running import ROOT, commit_all, run
 
 NOTES = "- Something that owners see."
 
@@ -37,10 +39,17 @@ def test_release_is_dated_committed_and_tagged(version: str, checkout: Path) -> 
     changelog = (checkout / "CHANGELOG.md").read_text()
     assert done.returncode == 0, done.stderr
     assert f"## Unreleased\n\n## {version} - {today}\n\n{NOTES}\n\n## 1.2.3" in changelog
+    assert versions_of_the_library(checkout) == {version}
     assert run("git", "describe", cwd=checkout).strip() == version
     assert run("git", "status", "--porcelain", cwd=checkout) == ""
     assert NOTES in run("git", "tag", "--list", "--format=%(contents)", version, cwd=checkout)
     assert done.stdout == f"{NOTES}\nPublish it: git push origin main {version}\n"
+
+
+def test_released_library_is_as_its_digests_say(checkout: Path) -> None:
+    release(checkout, "1.3.0")
+
+    run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=checkout / "template/vendor/ml-chassis")
 
 
 def test_dry_run_changes_nothing(checkout: Path) -> None:
@@ -49,7 +58,7 @@ def test_dry_run_changes_nothing(checkout: Path) -> None:
     done = release(checkout, "1.3.0", "--dry-run")
 
     assert NOTES in done.stdout
-    assert "Nothing was changed" in done.stdout
+    assert "Nothing was changed. Without --dry-run, this and ml-chassis become 1.3.0." in done.stdout
     assert run("git", "rev-parse", "HEAD", cwd=checkout) == before
     assert run("git", "tag", cwd=checkout).split() == ["1.2.3"]
 
@@ -111,6 +120,17 @@ def test_removed_question_asks_for_a_major_version(checkout: Path) -> None:
     commit_all(checkout, "Ask less")
 
     refused(checkout, "1.3.0", "the question notebooks was removed")
+
+
+def test_versions_of_the_library_agree() -> None:
+    assert len(versions_of_the_library(ROOT)) == 1
+
+
+def versions_of_the_library(checkout: Path) -> set[str]:
+    """Return the version that a repository gets from an index, and the one that the library has."""
+    questions = yaml.safe_load((checkout / "copier.yml").read_text())
+    library = tomllib.loads((checkout / "template/vendor/ml-chassis/pyproject.toml").read_text())
+    return {questions["library_version"]["default"], library["project"]["version"]}
 
 
 def refused(checkout: Path, version: str, complaint: str) -> None:

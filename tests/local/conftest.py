@@ -12,11 +12,11 @@ from tests.local.kubeflow import Kubeflow, Stack, named, started
 from tests.local.projects import Project, trained_project
 from tests.needs import give_up
 from tests.running import run
+from tests.waves import ejected
 
 IMAGE = """
-from wine_cultivars.identity import commit, identity
-from wine_cultivars.settings import load_settings
-print(load_settings().image_of_steps, identity(), commit(), sep=",")
+from wine_cultivars import PROJECT
+print(PROJECT.settings.load().image_of_steps, PROJECT.identity, PROJECT.commit, sep=",")
 """
 
 
@@ -40,7 +40,7 @@ def stack(template: Path, watched: Project, tmp_path_factory: pytest.TempPathFac
         give_up("needs a Kubeflow with the image of the steps and their MLflow, where KFP_ENDPOINT names another")
     folder = tmp_path_factory.mktemp("kubeflow")
     platform = renderer(template, folder)("platform", preset="minimal", platform="standalone")
-    with started(folder, watched.folder, platform / "deploy/platform", watched.environment) as running:
+    with started(folder, watched.folder, ejected(platform), watched.environment) as running:
         image = run("uv", "run", "python", "-c", IMAGE, cwd=watched.folder, env=watched.environment)
         running.give_image(*image.strip().split(","))
         yield running

@@ -26,6 +26,7 @@ ACCOUNT = "wine-cultivars-pipelines"
 NEEDED = ("OPERATORS", "OPERATORS_BUILD")
 """The folder of the scripts that start them, and that of what these have built."""
 SECONDS_FOR_A_POD = 180
+SECONDS_FOR_A_RUN = 300
 TIMES = {"DEFAULT_REQUEUE_TIME": "1s"}
 """How long Argo waits after each change of a run: by default 10 s, which is most of a short run's time."""
 PATIENCE = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "12"}
@@ -105,7 +106,8 @@ class Stack(Kubeflow):
     @contextmanager
     def storing_slowly(self) -> Iterator[None]:
         """Have its API take seconds to store the tasks of a run, after it has stored the run, while the body runs."""
-        self.store("CREATE TRIGGER slow BEFORE INSERT ON tasks FOR EACH ROW DO SLEEP(0.3)")
+        ended = "(SELECT State FROM run_details WHERE UUID = NEW.RunUUID) IN ('SUCCEEDED', 'FAILED')"
+        self.store(f"CREATE TRIGGER slow BEFORE INSERT ON tasks FOR EACH ROW DO SLEEP(IF({ended}, 0.4, 0))")
         try:
             yield
         finally:
@@ -137,6 +139,13 @@ class Stack(Kubeflow):
         """Return the pods of a run that have failed."""
         which = (f"--selector=pipeline/runid={run_id}", "--field-selector=status.phase=Failed")
         return self.run("kubectl", "get", "pods", f"--namespace={NAMESPACE}", *which, "--output=name").split()
+
+    def wait_for_the_end(self, run_id: str) -> None:
+        """Wait until a run has ended, by what its API tells of it."""
+        deadline = time.monotonic() + SECONDS_FOR_A_RUN
+        while self.ask(f"runs/{run_id}")["state"] not in ("SUCCEEDED", "FAILED"):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
 
     def wait_for_a_failed_pod(self, run_id: str) -> None:
         """Wait until a pod of a run has failed."""

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ SECONDS_TO_SAY = 400
 """How long a command may take to print what is waited for."""
 SAMPLE = """
 from wine_cultivars.data import load
-from wine_cultivars.settings import load_settings
-print(load(*load_settings().data_source).to_csv(index=False))
+from wine_cultivars.settings import Settings
+print(load(Settings.load()).to_csv(index=False))
 """
 SECRETS = {
     name: f"the-secret-{name}" for name in ("DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN")
@@ -36,7 +37,7 @@ LENDERS = ROOT / "build/byte-code"
 
 @dataclass(frozen=True)
 class Project:
-    """A generated project; `make` runs its targets with the settings given."""
+    """A generated project; its targets and its own commands run with the settings given."""
 
     folder: Path
     python: str = "3.11"
@@ -67,11 +68,22 @@ class Project:
         """Run a target that must succeed, and return what it printed."""
         return run(*self.within, "make", *shlex.split(target), cwd=self.folder, env=self.environment | settings)
 
-    def fail(self, target: str, **settings: str) -> str:
-        """Run a target that must fail, and return what it printed."""
-        with self.started("make", *shlex.split(target), **settings) as command:
-            said, _ = command.communicate()
-        assert command.returncode != 0, said
+    @property
+    def own(self) -> tuple[str, str, str]:
+        """Return what the project's own commands begin with."""
+        named = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]["name"]
+        return "uv", "run", named
+
+    def call(self, command: str, **settings: str) -> str:
+        """Run a command of the project that must succeed, and return what it printed."""
+        words = (*self.within, *self.own, *shlex.split(command))
+        return run(*words, cwd=self.folder, env=self.environment | settings)
+
+    def fail(self, command: str, **settings: str) -> str:
+        """Run a command of the project that must fail, and return what it printed."""
+        with self.started(*self.own, *shlex.split(command), **settings) as process:
+            said, _ = process.communicate()
+        assert process.returncode != 0, said
         return said
 
     @contextmanager

@@ -27,7 +27,8 @@ PACKAGES = ["s3fs", "gcsfs", "adlfs", "psycopg[binary]", "pymysql[rsa]"]
 WRITE_FILES = """
 import sys
 from wine_cultivars.data import load
-rows = load("sklearn:wine")
+from wine_cultivars.settings import Settings
+rows = load(Settings.load())
 rows.to_csv(f"{sys.argv[1]}/wine.csv", index=False)
 rows.to_parquet(f"{sys.argv[1]}/wine.parquet")
 """
@@ -44,7 +45,7 @@ for name in "wine.csv", "wine.parquet":
 COPY_TO_TABLE = """
 import os, sys
 import sqlalchemy as sql
-from wine_cultivars.data import read_parquet
+from ml_chassis.data import read_parquet
 folder, address = sys.argv[1:]
 driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[address.split(":")[0]]
 url = sql.make_url(address).set(drivername=driver, password=os.environ["DATABASE_PASSWORD"])
@@ -53,11 +54,12 @@ read_parquet(f"{folder}/wine.parquet").to_sql("wine", sql.create_engine(url), in
 READ = """
 import sys
 import pandas as pd
-from wine_cultivars.data import load, read_parquet
+from ml_chassis.data import read_parquet
 from ml_chassis.errors import DataError, SettingsError
-from wine_cultivars.settings import load_settings
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
 try:
-    rows = load(*load_settings().data_source)
+    rows = load(Settings.load())
 except (DataError, SettingsError) as error:
     print("Refused:", error)
 else:

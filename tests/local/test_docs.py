@@ -26,14 +26,13 @@ import sys
 import httpx2
 import mlflow
 import msgspec
-from wine_cultivars.data import load
-from wine_cultivars.runs import connect
+from ml_chassis.data import rows_of_project
+from ml_chassis.runs import connect
 from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
-from wine_cultivars.settings import load_settings
-from wine_cultivars.validation import texts
+from wine_cultivars.settings import Settings
 
-settings = load_settings()
-rows = load(*settings.data_source, texts=texts())
+settings = Settings.load()
+rows = rows_of_project(settings)
 model = f"{sys.argv[1]}/v2/models/{settings.model_name}"
 with httpx2.Client(trust_env=False) as client:
     columns = msgspec.json.decode(client.get(model).content, type=ModelMetadata).inputs
@@ -50,6 +49,11 @@ connect(settings)
 print("Each row alone and all rows together get the same answers. MLflow's description of the run:")
 print(newest.data.tags["mlflow.note.content"])
 """
+DEFAULTS = """
+from wine_cultivars.settings import Settings
+for name, value in Settings.load():
+    print(f"{name.upper()}={'' if value is None else value}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,28 +67,52 @@ def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 @pytest.fixture
 def project(installed: Project, tmp_path: Path) -> Iterator[Project]:
-    """Return the installed project, whose code is put back after the test."""
+    """Return the installed project, whose code and example of the settings are put back after the test."""
     code, copy = installed.folder / "src/wine_cultivars", tmp_path / "wine_cultivars"
+    example = installed.folder / ".env.example"
+    explained = example.read_text()
     shutil.copytree(code, copy)
     yield installed
     shutil.rmtree(code)
     shutil.copytree(copy, code)
+    example.write_text(explained)
+
+
+def test_env_example_shows_what_is_set_by_default(project: Project) -> None:
+    found = run("uv", "run", "--quiet", "python", "-c", DEFAULTS, cwd=project.folder, env=project.environment)
+
+    shown = re.findall(r"(?m)^# ([A-Z_]+=.*)$", (project.folder / ".env.example").read_text())
+    assert sorted(found.replace(f"{project.folder.resolve()}/", "").splitlines()) == sorted(shown)
+
+
+def test_settings_of_the_guide_are_read(project: Project) -> None:
+    settings = project.folder / "src/wine_cultivars/settings.py"
+    (example,) = snippets(project.folder / "docs/settings.md")
+    _, fields = example.split("    ...\n")
+    settings.write_text(settings.read_text().replace("import Address\n", "import Address, Share\n") + fields)
+
+    project.call("settings --write")
+    project.make("lint types")
+    defaults = ["uv", "run", "--quiet", "python", "-c", DEFAULTS]
+    found = run(*defaults, cwd=project.folder, env=project.environment | {"MOST_ROWS": "5"})
+    assert {"MOST_ROWS=5", "TEST_SHARE=0.2"} <= set(found.splitlines())
 
 
 def test_component_of_the_guide_becomes_a_step(project: Project) -> None:
     package = project.folder / "src/wine_cultivars"
-    function, component, wiring, table = snippets(project.folder / "docs/component.md")
+    function, component, wiring, facts = snippets(project.folder / "docs/component.md")
     (package / "cleaning.py").write_text(function)
     components, training = package / "pipelines/components.py", package / "pipelines/training.py"
     components.write_text(f"{components.read_text()}\n\n{component}")
     before, after = training.read_text().split('    rows = split(\n        valid=valid.outputs["valid"]')
     wired = f"{before}{indented(wiring)}\n    rows = split(\n        valid=cleaned.output{after}"
-    training.write_text(wired.replace("components import ", "components import clean, "))
-    resources = package / "pipelines/resources.py"
-    before, after = re.split(r"^STEPS = \{.*?^\}\n", resources.read_text(), flags=re.MULTILINE | re.DOTALL)
-    resources.write_text(f"{before}{table}{after}")
+    training.write_text(wired.replace("components import (\n", "components import (\n    clean,\n"))
+    (steps,) = re.findall(r"^    steps=\{\n.*?^    \},\n", facts, re.MULTILINE | re.DOTALL)
+    told = package / "__init__.py"
+    told.write_text(re.sub(r"^    steps=.*\n", steps, told.read_text(), flags=re.MULTILINE))
 
-    assert "clean        done" in project.make("lint types run compile", MODEL_NAME="cleaned")
+    assert "clean        done" in project.make("lint types run", MODEL_NAME="cleaned")
+    project.call("compile")
     assert "resourceMemoryLimit: 8Gi" in (project.folder / "build/training.yaml").read_text()
 
 

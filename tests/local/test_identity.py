@@ -14,13 +14,15 @@ from .projects import Project
 
 pytestmark = pytest.mark.xdist_group("model-server")  # as the tests of the project that it shares
 
+COMMAND = ("-c", "from wine_cultivars.cli import main; main()")
 EDITS = """
 from pathlib import Path
-from wine_cultivars import identity
+from ml_chassis.identity import identity
+from wine_cultivars import PROJECT
 
 def now():
-    identity.identity.cache_clear()
-    return identity.identity()
+    identity.cache_clear()
+    return PROJECT.identity
 
 before = now()
 files = [file for top in ("src", "vendor") for file in Path(top).rglob("*") if file.is_file()]
@@ -56,7 +58,7 @@ def ask(trained: Project) -> Callable[..., str]:
 
     def ask(folder: Path, *arguments: str, **environment: str) -> str:
         python = str(trained.folder / ".venv/bin/python")
-        given = arguments or ("-m", "wine_cultivars.identity")
+        given = arguments or (*COMMAND, "identity")
         settings = {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
         return run(python, *given, cwd=folder, env=trained.environment | settings | environment).strip()
 
@@ -70,7 +72,7 @@ def head(folder: Path) -> str:
 
 def test_committed_code_is_named_by_its_version_and_commit(checkout: Path, ask: Callable[..., str]) -> None:
     assert ask(checkout) == f"0.1.0-{head(checkout)[:10]}"
-    assert ask(checkout, "-m", "wine_cultivars.identity", "--commit") == head(checkout)
+    assert ask(checkout, *COMMAND, "identity", "--commit") == head(checkout)
 
 
 def test_edit_is_marked_and_taking_it_back_gives_the_name_of_before(checkout: Path, ask: Callable[..., str]) -> None:
@@ -184,7 +186,7 @@ def test_key_of_every_cached_step_changes_with_the_code_alone(
     image: str, checkout: Path, ask: Callable[..., str]
 ) -> None:
     def compiled() -> dict[str, str]:
-        ask(checkout, "-c", "from wine_cultivars.cli import main; main()", "compile", PIPELINE_IMAGE=image)
+        ask(checkout, *COMMAND, "compile", PIPELINE_IMAGE=image)
         return keys(checkout / "build/training.yaml") | keys(checkout / "build/batch.yaml")
 
     before = compiled()

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -36,6 +35,12 @@ pytestmark = pytest.mark.xdist_group("prometheus")
 
 Row = dict[str, float]
 
+WRITE_ROWS = """
+import sys
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
+load(Settings.load()).drop(columns="cultivar").to_csv(sys.argv[1], index=False)
+"""
 REQUESTS, ROWS_EACH = 40, 25
 FAILURES = 10
 SHIFTED = {"alcohol": 2.5, "hue": 0.8}
@@ -65,11 +70,7 @@ MOST_SERIES = 600
 def rows(watched: Project) -> list[Row]:
     """Return the rows of the sample, without the label."""
     table = watched.folder / "rows.csv"
-    python(
-        watched,
-        f"from {NAME.replace('-', '_')} import data;"
-        f"data.load(data.SAMPLE).drop(columns='cultivar').to_csv({str(table)!r}, index=False)",
-    )
+    python(watched, WRITE_ROWS, str(table))
     with table.open() as lines:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
 
@@ -88,7 +89,7 @@ def gateway(watched: Project, rows: list[Row], tmp_path_factory: pytest.TempPath
     with pushgateway(tmp_path_factory.mktemp("pushgateway")) as address:
         settings = {"PUSHGATEWAY_URL": address, "CAPTURE_URI": str(watched.folder / "requests"), "CAPTURE_SHARE": "1"}
         watched.make("run", **settings)
-        watched.make("batch", **settings)
+        watched.call("batch", **settings)
         with serving(watched, **settings) as server:
             ids = [{"x-request-id": f"r-{place}"} for place in range(len(rows))]
             answers = [server.ask("/predict", [row], **own) for row, own in zip(rows, ids, strict=True)]
@@ -97,8 +98,8 @@ def gateway(watched: Project, rows: list[Row], tmp_path_factory: pytest.TempPath
         truths = [answer.json["predictions"][0] for answer in answers]
         truths[0] += 1  # one answer was wrong
         labels.write_text("request_id,label\n" + "".join(f"r-{place},{label}\n" for place, label in enumerate(truths)))
-        watched.make(f"feedback LABELS={labels}", **settings)
-        watched.make("drift-report", **settings)
+        watched.call(f"feedback {labels}", **settings)
+        watched.call("drift", **settings)
         yield address
 
 
@@ -161,9 +162,11 @@ def test_index_is_that_of_numpy(prometheus: Prometheus, watched: Project, rows: 
     script = f"""
 import json, random
 import numpy as np, pandas as pd
-from {NAME.replace("-", "_")} import data
-rows = data.load(data.SAMPLE)
-training = data.split(rows, "cultivar", 0.25, 7)[0]
+from ml_chassis.holdout import hold_out
+from wine_cultivars.data import load
+from wine_cultivars.settings import Settings
+rows = load(Settings.load())
+training = hold_out(rows, "cultivar", 0.25, 7, "", "").training
 draw = random.Random(7)
 records = rows.drop(columns="cultivar").to_dict("records")
 sent = pd.DataFrame([row for _ in range({REQUESTS}) for row in draw.choices(records, k={ROWS_EACH})])
@@ -250,7 +253,7 @@ def test_worker_processes_add_up_their_counts(watched: Project, rows: list[Row])
 
 
 def test_example_shows_which_column_moved(watched: Project) -> None:
-    printed = watched.make("drift")
+    printed = watched.call("drift --example")
     assert re.search(r"(?m)^alcohol +\d+\.\d+ +drifted$", printed)
     assert "1 of 14 columns drifted in 178 rows of version 1." in printed
 
@@ -265,7 +268,7 @@ def test_captured_requests_go_to_a_bucket_and_are_reported_on(watched: Project, 
             for row in rows:
                 server.ask("/predict", [row | {"hue": row["hue"] + 1}])
             server.end()
-        printed = bucket.make("drift-report")
+        printed = bucket.call("drift")
     assert re.search(r"(?m)^hue +\d+\.\d+ +drifted$", printed)
     assert "in 178 rows of version 1." in printed
 
@@ -291,6 +294,4 @@ def test_monitor_runs_prometheus_on_the_rules_and_the_local_server(watched: Proj
 
 def test_monitor_says_what_it_needs(watched: Project, tmp_path: Path) -> None:
     (tmp_path / "uv").symlink_to(find_uv_bin())
-    (tmp_path / "make").symlink_to(shutil.which("make") or "")
-    (tmp_path / "sh").symlink_to(shutil.which("sh") or "")
     assert "Neither `prometheus` nor `docker` is on this machine" in watched.fail("monitor", PATH=str(tmp_path))

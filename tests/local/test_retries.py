@@ -21,22 +21,24 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from wine_cultivars import data, holdout, tracking  # the latter for the forks too
 from ml_chassis.errors import RegistryError
+from ml_chassis.holdout import hold_out
 from ml_chassis.model_files import write
+from ml_chassis.pipelines import outcome  # for the forks too
+from ml_chassis.registry import Registry
+from ml_chassis.runs import connect
+from wine_cultivars import PROJECT
+from wine_cultivars.data import load
 from wine_cultivars.pipelines import components
-from wine_cultivars.project import PROJECT
-from wine_cultivars.registry import Registry
-from wine_cultivars.runs import connect
-from wine_cultivars.settings import load_settings
+from wine_cultivars.settings import Settings
 from wine_cultivars.training import train
 
 DIED = 9
-rows = data.load(data.SAMPLE)[["alcohol", "hue", "cultivar"]][::6]
+rows = load(Settings.load())[["alcohol", "hue", "cultivar"]][::6]
 for name in ("training", "held_out"):
     rows.to_parquet(name)
 write(train(rows, "cultivar", 7), "model", PROJECT.model_types)
-RULE = holdout.hold_out(rows, "cultivar", 0.25, 7, "", "").rule.model_dump_json()
+RULE = hold_out(rows, "cultivar", 0.25, 7, "", "").rule.model_dump_json()
 
 
 def judged(run_id, champion=None):
@@ -117,7 +119,7 @@ def until_done(store, work):
 
 def state(store):
     use(store)
-    connect(load_settings())
+    connect(Settings.load())
     client = MlflowClient()
     experiments = [found.experiment_id for found in client.search_experiments()]
     runs, versions = client.search_runs(experiments), client.search_model_versions("")
@@ -139,13 +141,13 @@ def state(store):
 
 def champion(store):
     use(store)
-    return Registry(load_settings()).champion()
+    return Registry(Settings.load()).champion()
 """
 
 REGISTER = """
 judged("1")
 for store in ("quiet", "troubled"):
-    tried(store, lambda: connect(load_settings()))
+    tried(store, lambda: connect(Settings.load()))
 tried("quiet", lambda: register("1"))
 ended = until_done("troubled", lambda: register("1"))
 print(json.dumps(ended | {store: state(store) for store in ("quiet", "troubled")}))
@@ -157,7 +159,7 @@ judged("2", champion=1)
 for run_id in "12":
     tried("store", lambda: register(run_id))
 promote = lambda version: lambda: components.promote.python_func(version, True)
-demote = lambda: Registry(load_settings()).demote()
+demote = lambda: Registry(Settings.load()).demote()
 seen = []
 for work, effects in [
     (promote(1), 0), (promote(1), 0), (promote(2), 1), (demote, 0), (promote(2), 0), (demote, 1), (demote, 0),
@@ -183,7 +185,7 @@ def two_runs(first, second):
 
 
 use("store")
-settings = load_settings()
+settings = Settings.load()
 with contextlib.redirect_stdout(io.StringIO()):
     two_runs("1", "2")
     two_runs("3", "4")
@@ -220,16 +222,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from wine_cultivars.monitoring import drift  # once, for all the forks
+from ml_chassis.monitoring import drift  # once, for all the forks
+from ml_chassis.pipelines.reports import _report_drift
 
 
 def report():
-    components.report_drift.python_func(1, "drift", "1", *files("report", "metrics"))
+    _report_drift(PROJECT.package, 1, "drift", "1", *files("report", "metrics"))
 
 
 def reports(store):
     use(store)
-    connect(load_settings())
+    connect(Settings.load())
     client = MlflowClient()
     (watched,) = (found.experiment_id for found in client.search_experiments() if "monitoring" in found.name)
     return [

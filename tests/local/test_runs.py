@@ -1,4 +1,4 @@
-"""`make submit` runs the pipeline on the real Kubeflow Pipelines, and tells how it goes, whatever happens."""
+"""The command `submit` runs the pipeline on the real Kubeflow Pipelines, and tells how it goes, whatever happens."""
 
 import json
 import os
@@ -24,6 +24,8 @@ STEPS = ["ingest", "validate", "split", "train", "evaluate", "register", "promot
 ROWS, ROWS_OF_THE_SAMPLE = 20, 178
 LOST_SECONDS = 8
 """In which a connection is tried more than once."""
+SECONDS_TO_HEAR = 3
+"""In which whoever follows a run has heard that it ended."""
 SECONDS_TO_GIVE_UP = 30
 """Of the five minutes for which a lost server is waited for."""
 ROW = re.compile(r"^  ([\w-]+) +(done|cached|failed) +[\d.]+ s$", re.MULTILINE)
@@ -32,52 +34,51 @@ PRESENT = "ghcr.io/kubeflow/kfp-driver:2.16.0"
 NAME = re.compile(r"^Run (\S+): ", re.MULTILINE)
 MODEL, MODELS = "wine-cultivars", f"{MLFLOW}/api/2.0/mlflow/registered-models"
 SERVING_IMAGE = """
-from wine_cultivars.identity import identity
-from wine_cultivars.settings import IMAGE
-print(f"{IMAGE}-serving:{identity()}")
+from wine_cultivars import PROJECT
+print(f"{PROJECT.images}-serving:{PROJECT.identity}")
 """
 AS_IT_IS = "from wine_cultivars.cli import main; main()"
 AS_NOBODY = """
-from wine_cultivars.pipelines import cluster
+from ml_chassis.pipelines import cluster
 from wine_cultivars.cli import main
-cluster.ACCOUNT = "nobody"
+cluster.account = lambda settings: "nobody"
 cluster.require_account = lambda settings: None
 main()
 """
 """Submits for a ServiceAccount that was there a moment ago."""
 WITH_GPUS = """
-from wine_cultivars.pipelines.resources import STEPS, Resources
-STEPS["Ingest"] = Resources(gpus=64)
+from ml_chassis.resources import Resources
+from wine_cultivars import PROJECT
 from wine_cultivars.cli import main
+PROJECT.steps["Ingest"] = Resources(gpus=64)
 main()
 """
 BATCH = """
-from wine_cultivars.pipelines.arguments import data_arguments
+from ml_chassis.pipelines.arguments import data_arguments
+from ml_chassis.pipelines.cluster import run_on_cluster
 from wine_cultivars.pipelines.batch import batch_pipeline
-from wine_cultivars.pipelines.cluster import run_on_cluster
-from wine_cultivars.settings import load_settings
-settings = load_settings()
+from wine_cultivars.settings import Settings
+settings = Settings.load()
 run_on_cluster(batch_pipeline, data_arguments(settings) | {"model_version": 1}, settings)
 """
 CAPTURE = """
 import time
+from ml_chassis.monitoring.capture import Capture, Seen
 from wine_cultivars.data import load
-from wine_cultivars.monitoring.capture import Capture, Seen
-from wine_cultivars.settings import load_settings
-settings = load_settings()
-rows = load(*settings.data_source)
+from wine_cultivars.settings import Settings
+settings = Settings.load()
+rows = load(settings)
 answers = rows.pop(settings.data_target).to_numpy()
 capture = Capture(settings, "1")
 capture.take([Seen("any", time.time(), rows, answers)], list(rows))
 capture.write()
 """
 DRIFT = """
-from wine_cultivars.pipelines.resources import ENVIRONMENT
-ENVIRONMENT["CAPTURE_URI"] = "/app/captured"
-from wine_cultivars.pipelines.cluster import run_on_cluster
-from wine_cultivars.pipelines.drift import drift_pipeline
-from wine_cultivars.settings import load_settings
-run_on_cluster(drift_pipeline, {}, load_settings())
+from ml_chassis.pipelines.all import pipelines
+from ml_chassis.pipelines.cluster import run_on_cluster
+from wine_cultivars import PROJECT
+PROJECT.steps_environment["CAPTURE_URI"] = "/app/captured"
+run_on_cluster(pipelines(PROJECT)["drift"], {}, PROJECT.settings.load())
 """
 
 
@@ -171,12 +172,26 @@ def test_failed_step_is_told_with_its_cause(submitting: Project, stack: Stack, t
     log = run(*submitting.within, *command.split(), env=submitting.environment)
     assert "The target 'gone' is not in schema.yaml" in log
 
-    again = submitting.fail(f"follow RUN={name_of(printed)}")
+    again = submitting.fail(f"follow {name_of(printed)}")
     assert ROW.findall(again) == ROW.findall(printed)
     assert "Step validate failed: The target 'gone'" in again
 
-    elsewhere = submitting.fail(f"follow RUN={name_of(printed)}", PIPELINES_NAMESPACE="default")
+    elsewhere = submitting.fail(f"follow {name_of(printed)}", PIPELINES_NAMESPACE="default")
     assert "kubish has nothing of the run in the namespace 'default'. Do CONTEXT and PIPELINES_NAMESPACE" in elsewhere
+
+
+def test_run_that_is_left_when_it_has_ended_is_told_as_it_ended(
+    submitting: Project, stack: Stack, trained_there: str
+) -> None:
+    with stack.storing_slowly(), submit(submitting, DATA_TARGET="gone") as command:
+        said = read_until(command, "Run ")
+        stack.wait_for_the_end(name_of(said))
+        time.sleep(SECONDS_TO_HEAR)
+        said += interrupt(command)
+
+    assert "The run goes on" not in said
+    assert "The target 'gone' is not in schema.yaml" in said
+    assert command.returncode == 1
 
 
 def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> None:
@@ -184,12 +199,14 @@ def test_run_that_is_left_goes_on_until_it_is_stopped(submitting: Project) -> No
         said = read_until(command, "Run ")
         said += interrupt(command)
     name = name_of(said)
-    assert f"`make follow RUN={name}` follows it again, `make stop RUN={name}` ends it." in said
+    assert (
+        f"`uv run wine-cultivars follow {name}` follows it again, `uv run wine-cultivars stop {name}` ends it." in said
+    )
     assert "Traceback" not in said
 
-    assert "is being ended" in submitting.make(f"stop RUN={name}")
-    assert "Error: The run was ended by hand" in submitting.fail(f"follow RUN={name}")
-    assert "had ended before" in submitting.make(f"stop RUN={name}")
+    assert "is being ended" in submitting.call(f"stop {name}")
+    assert "Error: The run was ended by hand" in submitting.fail(f"follow {name}")
+    assert "had ended before" in submitting.call(f"stop {name}")
 
 
 @pytest.mark.parametrize(
@@ -231,15 +248,15 @@ def test_namespace_without_the_account_is_told_before_anything_runs(submitting: 
 
 
 def test_unknown_run_is_refused_at_once(submitting: Project) -> None:
-    assert "refuses: Failed to get a run" in submitting.fail("follow RUN=gone")
-    assert "Which run?" in submitting.fail("stop")
+    assert "refuses: Failed to get a run" in submitting.fail("follow gone")
 
 
 def submit(
     project: Project, program: str = AS_IT_IS, **settings: str
 ) -> AbstractContextManager["subprocess.Popen[str]"]:
     """Start `submit`, in the words of a program that may first change something."""
-    return project.started("uv", "run", "python", "-c", program, "submit", **settings)
+    # uv passes on what its group has had too, where it runs in no terminal: that would be to press Ctrl-C twice.
+    return project.started(".venv/bin/python", "-c", program, "submit", **settings)
 
 
 def interrupt(command: "subprocess.Popen[str]") -> str:

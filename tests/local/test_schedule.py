@@ -1,4 +1,4 @@
-"""`make schedule` has the real Kubeflow Pipelines run the pipeline again and again."""
+"""The command `schedule` has the real Kubeflow Pipelines run the pipeline again and again."""
 
 import re
 import time
@@ -25,22 +25,22 @@ SECONDS_FOR_A_RUN = 240
 def scheduling(submitting: Project) -> Iterator[Project]:
     """Return the project, whose schedule ends with the test."""
     yield submitting
-    submitting.make("unschedule")
+    submitting.call("unschedule")
 
 
 def test_scheduled_run_reads_the_rows_of_then_and_outlives_its_schedule(
     scheduling: Project, stack: Stack, table: Path
 ) -> None:
     table.write_text("nothing,of,use\n1,2,3\n")
-    scheduling.make(f"schedule CRON='{OFTEN}'", DATA_URI=TABLE)
+    scheduling.call(f"schedule --cron '{OFTEN}'", DATA_URI=TABLE)
     (schedule,) = schedules(stack)
     first = scheduled_run(stack, schedule)
-    assert "Error: Step validate failed: " in scheduling.fail(f"follow RUN={first}")
+    assert "Error: Step validate failed: " in scheduling.fail(f"follow {first}")
 
     table.write_text(scheduling.sample(ROWS))
     second = scheduled_run(stack, schedule, since=datetime.now(UTC))
-    assert "a run in progress goes on" in scheduling.make("unschedule")
-    followed = scheduling.make(f"follow RUN={second}")
+    assert "a run in progress goes on" in scheduling.call("unschedule")
+    followed = scheduling.call(f"follow {second}")
 
     assert "The run succeeded." in followed
     profiles = [used["dataset"]["profile"] for used in stack.recorded(second)["inputs"]["dataset_inputs"]]
@@ -50,30 +50,30 @@ def test_scheduled_run_reads_the_rows_of_then_and_outlives_its_schedule(
 def test_five_fields_are_those_of_a_crontab_and_six_begin_with_the_second(
     scheduling: Project, kubeflow: Kubeflow
 ) -> None:
-    assert re.search(r"next on .* at 03:20:00 UTC", scheduling.make("schedule CRON='20 3 * * *'"))
-    assert re.search(r"next on .* at 04:00:30 UTC", scheduling.make("schedule CRON='30 0 4 * * *'"))
+    assert re.search(r"next on .* at 03:20:00 UTC", scheduling.call("schedule --cron '20 3 * * *'"))
+    assert re.search(r"next on .* at 04:00:30 UTC", scheduling.call("schedule --cron '30 0 4 * * *'"))
 
     assert [found["trigger"]["cron_schedule"]["cron"] for found in schedules(kubeflow)] == ["30 0 4 * * *"]
 
 
 def test_refused_schedule_leaves_the_one_before(scheduling: Project, kubeflow: Kubeflow) -> None:
-    scheduling.make("schedule")
+    scheduling.call("schedule")
     (before,) = schedules(kubeflow)
 
-    assert "is no schedule" in scheduling.fail("schedule CRON=nightly")
-    assert "above maximum" in scheduling.fail("schedule CRON='61 3 * * *'")
-    assert "names no date" in scheduling.fail("schedule CRON='0 0 31 2 *'")
+    assert "is no schedule" in scheduling.fail("schedule --cron nightly")
+    assert "above maximum" in scheduling.fail("schedule --cron '61 3 * * *'")
+    assert "names no date" in scheduling.fail("schedule --cron '0 0 31 2 *'")
 
     (kept,) = schedules(kubeflow)
     assert kept["recurring_run_id"] == before["recurring_run_id"]
 
 
 def test_unschedule_ends_it(scheduling: Project, kubeflow: Kubeflow) -> None:
-    scheduling.make("schedule")
-    scheduling.make("unschedule")
+    scheduling.call("schedule")
+    scheduling.call("unschedule")
 
     assert schedules(kubeflow) == []
-    assert "There was no schedule" in scheduling.make("unschedule")
+    assert "There was no schedule" in scheduling.call("unschedule")
 
 
 def scheduled_run(kubeflow: Kubeflow, schedule: dict[str, Any], since: datetime = BEGINNING) -> str:

@@ -71,7 +71,7 @@ def test_run_that_fails_keeps_no_secret(watched: Project) -> None:
 
 
 def test_run_that_succeeded_keeps_no_secret(watched: Project) -> None:
-    watched.make("compile", **SECRETS)
+    watched.call("compile", **SECRETS)
     for secret in SECRETS.values():
         assert_kept_nowhere(watched.folder / ".local", secret)
         assert_kept_nowhere(watched.folder / "build", secret)

@@ -1,4 +1,4 @@
-"""Whom and what `make submit` and its like ask, before anything runs."""
+"""Whom and what `submit` and its like ask, before anything runs."""
 
 import json
 import uuid
@@ -22,19 +22,19 @@ SECONDS_TO_GIVE_UP = 30
 """Of the five minutes for which a lost server is waited for."""
 ASK = """
 import sys
-from wine_cultivars.pipelines.server import _client
-from wine_cultivars.settings import load_settings
-_client(sys.argv[1], load_settings()).create_experiment("any", namespace="any")
+from ml_chassis.pipelines.server import _client
+from wine_cultivars.settings import Settings
+_client(sys.argv[1], Settings.load()).create_experiment("any", namespace="any")
 """
 FOLLOW = """
 import sys
 from contextlib import nullcontext
-from wine_cultivars.kubectl import Kubectl
-from wine_cultivars.pipelines.following import follow_to_end
-from wine_cultivars.settings import load_settings
+from ml_chassis.kubectl import Kubectl
+from ml_chassis.pipelines.following import follow_to_end
+from wine_cultivars.settings import Settings
 address = sys.argv[1]
 Kubectl.forwarded = lambda *_: nullcontext(address)
-follow_to_end("any", address, load_settings())
+follow_to_end("any", address, Settings.load())
 """
 """Follows a run on the server of a cluster, to which nothing leads but the tests' own address."""
 
@@ -89,14 +89,14 @@ def test_server_that_asks_who_you_are_gets_the_token(watched: Project, server: G
     assert "refuses: Unauthenticated. If it asks who you are, set KFP_TOKEN" in watched.fail(
         "unschedule", KFP_ENDPOINT=endpoint
     )
-    watched.make("unschedule", KFP_ENDPOINT=endpoint, KFP_TOKEN=server.token)
+    watched.call("unschedule", KFP_ENDPOINT=endpoint, KFP_TOKEN=server.token)
 
 
 def test_run_is_followed_while_waiting_helps_and_no_longer(
     watched: Project, server: GuardedServer, endpoint: str
 ) -> None:
     server.token, settings = "first", {"KFP_ENDPOINT": endpoint, "KFP_TOKEN": "first"}
-    with watched.started("make", "follow", "RUN=any", **settings) as command:
+    with watched.started(*watched.own, "follow", "any", **settings) as command:
         read_until(command, "Run any: ")
         server.failures = [503]
         waited = read_until(command, "trying again")
@@ -108,7 +108,7 @@ def test_run_is_followed_while_waiting_helps_and_no_longer(
 
     assert "cannot answer now: Not now. The run goes on" in waited
     assert "refuses: Unauthenticated. If it asks who you are, set KFP_TOKEN" in said
-    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert "The run goes on. `uv run wine-cultivars follow any` follows it again" in said
     assert "trying again" not in said
     assert command.returncode
 
@@ -116,20 +116,20 @@ def test_run_is_followed_while_waiting_helps_and_no_longer(
 def test_refusal_that_waiting_does_not_change_ends_at_once(
     watched: Project, server: GuardedServer, endpoint: str
 ) -> None:
-    with watched.started("make", "follow", "RUN=any", KFP_ENDPOINT=endpoint) as command:
+    with watched.started(*watched.own, "follow", "any", KFP_ENDPOINT=endpoint) as command:
         read_until(command, "Run any: ")
         server.failures = [403] * 9
         said, _ = command.communicate(timeout=SECONDS_TO_GIVE_UP)
 
     assert "refuses: Not now." in said
-    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert "The run goes on. `uv run wine-cultivars follow any` follows it again" in said
     assert command.returncode
 
 
 def test_server_for_several_users_learns_the_namespace(watched: Project, server: GuardedServer, endpoint: str) -> None:
     server.multi_user = True
 
-    watched.make("unschedule", KFP_ENDPOINT=endpoint)
+    watched.call("unschedule", KFP_ENDPOINT=endpoint)
 
     assert server.namespaces == {"team"}
 
@@ -181,7 +181,7 @@ def test_token_that_expires_is_renewed_until_something_else_refuses(
 
     assert len(renewed) == 1
     assert told in said
-    assert "The run goes on. `make follow RUN=any` follows it again" in said
+    assert "The run goes on. `uv run wine-cultivars follow any` follows it again" in said
     assert len(server.shown - server.expired - renewed) <= 1
     assert command.returncode
 
@@ -196,4 +196,4 @@ def test_stand_in_for_a_guarded_server_answers_as_the_real_one(
         stand_in = json.loads(run("curl", "--silent", "--noproxy", "*", *body, f"{endpoint}/apis/v2beta1/{path}"))
         assert stand_in.items() <= real.items() | {("experiment_id", "1")}, path
 
-    assert watched.make("unschedule", KFP_ENDPOINT=endpoint) == submitting.make("unschedule")
+    assert watched.call("unschedule", KFP_ENDPOINT=endpoint) == submitting.call("unschedule")

@@ -10,6 +10,7 @@ from copier import run_copy
 
 from tests.local.projects import Project
 from tests.needs import require, require_repositories
+from tests.waves import ejected
 
 from .manifests import Platform, waves
 
@@ -35,12 +36,12 @@ def standalone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def platforms(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Platforms:
     """Return a function that gives one of these platforms; its files are only to be read."""
     require("kubectl")
-    require_repositories(*(file.read_text() for file in (template / "template/deploy").rglob("kustomization.yaml*")))
+    require_repositories(*(file.read_text() for file in (template / "template").rglob("kustomization.yaml*")))
 
     @cache
     def rendered(name: str) -> Platform:
         project = tmp_path_factory.mktemp("platform")
         run_copy(str(template), project, data={"preset": "full"} | PLATFORMS[name], defaults=True, quiet=True)
-        return Platform(project, waves(project / "deploy/platform"))
+        return Platform(project, waves(ejected(project)))
 
     return rendered

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
 
 from tests.cluster.api import Api, repeating
 from tests.cluster.kubectl import Object, as_list, kubectl
@@ -42,17 +45,10 @@ POLICY: Object = {
         ],
     },
 }
-WITHOUT_WEBHOOKS = """\
-  - target:
-      kind: (Mutating|Validating)WebhookConfiguration
-    patch: |
-      $patch: delete
-      apiVersion: v1
-      kind: any
-      metadata:
-        name: any
-"""
-"""Patches for a kustomization: they take away the webhooks of hollow pods, as nobody would answer them."""
+WITHOUT_WEBHOOKS = {
+    "target": {"kind": "(Mutating|Validating)WebhookConfiguration"},
+    "patch": "{$patch: delete, apiVersion: v1, kind: any, metadata: {name: any}}",
+}
 PODS = "/api/v1/{}pods"
 OPERATED = [f"/apis/monitoring.coreos.com/v1/{{}}{kind}" for kind in ("prometheuses", "alertmanagers")]
 """The path of each kind, in all namespaces or in one."""
@@ -68,6 +64,13 @@ def hollow_pods(namespaces: Sequence[str] = NAMESPACES) -> Iterator[None]:
             yield
     finally:
         kubectl("delete", "-f", "-", given=policies)
+
+
+def take_webhooks(kustomization: Path) -> None:
+    """Have a kustomization leave out the webhooks of hollow pods, as nobody would answer them."""
+    said = yaml.safe_load(kustomization.read_text())
+    said.setdefault("patches", []).append(WITHOUT_WEBHOOKS)
+    kustomization.write_text(yaml.safe_dump(said))
 
 
 def _binding(namespaces: Sequence[str]) -> Object:

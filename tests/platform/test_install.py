@@ -1,4 +1,4 @@
-"""`make platform` brings the whole platform to a real API server, wave by wave, and takes it away again."""
+"""The command `platform` brings the whole platform to a real API server, wave by wave, and takes it away again."""
 
 import base64
 import json
@@ -15,9 +15,10 @@ from copier import run_copy
 from tests.cluster.kubectl import cluster_settings, kubectl, listed, require_cluster
 from tests.local.projects import Project
 from tests.needs import give_up
+from tests.waves import ejected
 
 from .conftest import PLATFORMS
-from .hollow import WITHOUT_WEBHOOKS, hollow_pods
+from .hollow import hollow_pods, take_webhooks
 
 pytestmark = pytest.mark.xdist_group("install")
 
@@ -49,9 +50,8 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
     if others := names("namespaces") - OWN:
         give_up(f"the cluster has other uses: {', '.join(others)}")
     run_copy(str(template), tmp_path, data={"preset": "full"} | PLATFORMS[request.param], defaults=True, quiet=True)
-    for wave in (tmp_path / "deploy/platform").glob("*/kustomization.yaml"):
-        text = wave.read_text()
-        wave.write_text(text + ("" if "\npatches:" in text else "patches:\n") + WITHOUT_WEBHOOKS)
+    for wave in ejected(tmp_path).glob("*/kustomization.yaml"):
+        take_webhooks(wave)
     project = Project(tmp_path, settings=cluster_settings())
     project.set_up()
     kubectl("delete", "crd", "--all")
@@ -62,10 +62,10 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
 @pytest.mark.parametrize("project", ["kserve", "kubeflow"], indirect=True)
 def test_platform_comes_up_at_the_first_try_and_goes_without_a_trace(project: Project) -> None:
     before = names("namespaces,crd")
-    project.make("vendor")  # once, as kustomize takes longer than the cluster; the other test goes without
+    project.call("vendor")  # once, as kustomize takes longer than the cluster; the other test goes without
     project.settings["PLATFORM_FOLDER"] = "deploy/vendored/platform"
-    project.make("platform-remove YES=1")  # what is not there is not missed
-    assert "has no MLflow with a login for the project; `make platform`" in project.fail("deploy")
+    project.call("platform-remove --yes")  # what is not there is not missed
+    assert "has no MLflow with a login for the project; `uv run wine-cultivars platform`" in project.fail("deploy")
 
     printed = project.make("platform")
 
@@ -74,8 +74,8 @@ def test_platform_comes_up_at_the_first_try_and_goes_without_a_trace(project: Pr
     secrets = json.loads(kubectl("get", "secrets", "-A", "-o=json"))["items"]
     for secret in secrets:
         assert PUBLISHED.isdisjoint(secret.get("data", {}).values()), secret["metadata"]
-    assert project.make("platform-plan").count("nothing would change.") == len(waves(project))
-    project.make("platform-remove YES=1")
+    assert project.call("platform-plan").count("nothing would change.") == len(waves(project))
+    project.call("platform-remove --yes")
     assert names("namespaces,crd") <= before
 
 
@@ -85,10 +85,10 @@ def test_wave_that_was_interrupted_goes_on_where_it_was(project: Project) -> Non
 
     for wave in waves(project):
         interrupt(project, wave)
-        project.make(f"platform WAVE={wave}")
+        project.call(f"platform --wave {wave}")
 
-    assert project.make("platform-plan").count("nothing would change.") == len(waves(project))
-    project.make("platform-remove YES=1")
+    assert project.call("platform-plan").count("nothing would change.") == len(waves(project))
+    project.call("platform-remove --yes")
     assert names("namespaces,crd") <= before
 
 
@@ -106,7 +106,7 @@ def names(kinds: str) -> set[str]:
 def interrupt(project: Project, wave: str) -> None:
     """Begin to apply a wave, and end it by force while it is at work."""
     with subprocess.Popen(
-        ["make", "platform", f"WAVE={wave}"],
+        [*project.own, "platform", "--wave", wave],
         cwd=project.folder,
         env=project.environment,
         stdout=subprocess.PIPE,

@@ -1,19 +1,18 @@
-"""`make vendor` writes a platform that needs no network but its registry's."""
+"""The command `vendor` writes a platform that needs no network but its registry's."""
 
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.kubectl import cluster_settings, require_cluster
-from tests.conftest import Render
-from tests.local.projects import Project
+from tests.waves import MANIFESTS
 
 from .conftest import Platforms
 from .manifests import Platform, objects, waves, without_definitions
@@ -21,7 +20,7 @@ from .manifests import Platform, objects, waves, without_definitions
 pytestmark = pytest.mark.xdist_group("manifests")
 
 REGISTRY = "registry.example.internal:5000/mirror"
-SERVING = "60-serving"
+SERVING, OWN = "60-serving", "70-project"
 NAMED = {
     "kserve": """
     busybox
@@ -123,6 +122,8 @@ class Vendor:
 
     platform: Platform
     python: Path
+    beside: dict[str, str] = field(default_factory=dict)
+    """What kustomize makes of what the library has beside the waves."""
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the project."""
@@ -144,14 +145,18 @@ class Vendor:
 
     def rendered(self) -> dict[str, str]:
         """Return what kustomize makes of the waves, and of what is applied beside them."""
-        beside = waves(self.platform.project / "deploy")
+        beside = waves(self.platform.project / "deploy") | self.beside
         return self.platform.waves | {name: text for name, text in beside.items() if name != "namespace"}
 
 
 @pytest.fixture(scope="module")
-def kserve(platforms: Platforms, standalone: Path) -> Vendor:
-    """Return a project with the platform of KServe."""
-    return Vendor(platforms("kserve"), standalone / ".venv/bin/python")
+def kserve(platforms: Platforms, standalone: Path, tmp_path_factory: pytest.TempPathFactory) -> Vendor:
+    """Return a project with the platform of KServe, whose waves are the library's."""
+    whole, project = platforms("kserve"), tmp_path_factory.mktemp("kserve") / "project"
+    shutil.copytree(whole.project, project)
+    for wave in set(whole.waves) - {OWN}:
+        shutil.rmtree(project / "deploy/platform" / wave)
+    return Vendor(Platform(project, whole.waves), standalone / ".venv/bin/python", waves(project / MANIFESTS))
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +165,9 @@ def seldon(platforms: Platforms, standalone: Path, tmp_path_factory: pytest.Temp
     whole, project = platforms("seldon"), tmp_path_factory.mktemp("seldon") / "project"
     shutil.copytree(whole.project, project)
     for wave in set(whole.waves) - {SERVING}:
-        shutil.rmtree(project / "deploy/platform" / wave)
-    return Vendor(Platform(project, {SERVING: whole.waves[SERVING]}), standalone / ".venv/bin/python")
+        (project / "deploy/platform" / wave / "kustomization.yaml").write_text("resources: []\n")
+    left = dict.fromkeys(whole.waves, "") | {SERVING: whole.waves[SERVING]}
+    return Vendor(Platform(project, left), standalone / ".venv/bin/python")
 
 
 @pytest.mark.parametrize("serving", ["kserve", "seldon"])
@@ -206,8 +212,9 @@ def test_platform_is_the_folder_that_the_setting_names(seldon: Vendor) -> None:
     (folder / SERVING).rename(folder / "61-vendored")
     settings = cluster_settings() | NO_NETWORK
 
-    planned = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/vendored/platform")
-    astray = seldon.run("platform-plan", **settings, PLATFORM_FOLDER="deploy/cluster")
+    vendored, elsewhere = {"PLATFORM_FOLDER": "deploy/vendored/platform"}, {"PLATFORM_FOLDER": "deploy/cluster"}
+    planned = seldon.run("platform-plan", "--wave", "61-vendored", **settings, **vendored)
+    astray = seldon.run("platform-plan", **settings, **elsewhere)
 
     assert planned.stdout.startswith("61-vendored: "), planned.stderr
     assert "PLATFORM_FOLDER=deploy/cluster has no waves" in astray.stderr
@@ -220,28 +227,13 @@ def test_load_balancer_is_the_one_beside_the_platform(kserve: Vendor, tmp_path: 
     docker.chmod(0o755)
     settings = cluster_settings() | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
 
+    own = kserve.platform.project / "astray/load-balancer"
+    own.mkdir(parents=True)
+    (own / "kustomization.yaml").write_text("resources: [missing.yaml]\n")
+
     astray = kserve.run("load-balancer", **settings, PLATFORM_FOLDER="astray/platform")
 
-    assert "astray/load-balancer" in astray.stderr
-
-
-def test_images_are_copied_to_where_the_list_says(render: Render, tmp_path: Path) -> None:
-    project = Project(render(), settings={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
-    docker = tmp_path / "docker"
-    docker.write_text('#!/bin/sh\necho "docker $*"\n')
-    docker.chmod(0o755)
-    assert "Copy them where to?" in project.fail("copy-images")
-
-    images = project.folder / "deploy/vendored/images.txt"
-    images.parent.mkdir()
-    images.write_text(f"{REGISTRY}/a:1 quay.io/a:1\n{REGISTRY}/b:2 b:2@sha256:0\n")
-
-    calls = [line.split() for line in project.make("copy-images").splitlines() if line.startswith("docker ")]
-    assert all(call[:4] == ["docker", "buildx", "imagetools", "create"] for call in calls)
-    assert [call[-3:] for call in calls] == [
-        ["--tag", f"{REGISTRY}/a:1", "quay.io/a:1"],
-        ["--tag", f"{REGISTRY}/b:2", "b:2@sha256:0"],
-    ]
+    assert "astray/load-balancer/missing.yaml" in astray.stderr
 
 
 def replaced(text: str, names: dict[str, str]) -> str:

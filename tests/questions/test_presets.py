@@ -19,6 +19,7 @@ SHARED = {
     "gitops": "none",
     "framework": "sklearn",
     "repository_url": "",
+    "library": "vendored",
 }
 CLUSTER = {"serving": "kserve", "platform": "standalone"}
 FEATURES = ("monitoring", "telemetry", "notebooks")
@@ -43,6 +44,7 @@ GIVEN = {
     "telemetry": True,
     "repository_url": "https://github.com/acme/wine-cultivars",
     "notebooks": True,
+    "library": "index",
 }
 NEEDED: dict[str, dict[str, Any]] = {
     "extras": {"platform": "standalone"},

@@ -1,10 +1,11 @@
-"""The names that a package must not take are those of Python and of all that a generated repository installs."""
+"""The names that a package must not take are those of Python, and of what a generated repository needs or imports."""
 
+import ast
 import keyword
 import re
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -25,6 +26,7 @@ IMPORTED_AS = {
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "opentelemetry-instrumentation-asgi": "opentelemetry",
     "pandas-stubs": "pandas",
+    "python-dotenv": "dotenv",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "types-pyyaml": "yaml",
@@ -39,9 +41,9 @@ def test_standard_library_is_refused() -> None:
     assert importable(sys.stdlib_module_names) - SHADOWED == set()
 
 
-@pytest.mark.parametrize("framework", ["sklearn", "xgboost", "lightgbm"])
-def test_dependencies_are_refused(framework: str, render: Render) -> None:
-    project = render(framework=framework, preset="full")
+@pytest.mark.parametrize(("framework", "cloud"), [("sklearn", "eks"), ("xgboost", "gke"), ("lightgbm", "aks")])
+def test_dependencies_are_refused(framework: str, cloud: str, render: Render) -> None:
+    project = render(framework=framework, cloud=cloud, preset="full")
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     library = tomllib.loads((project / "vendor/ml-chassis/pyproject.toml").read_text())["project"]
     groups = [
@@ -56,6 +58,13 @@ def test_dependencies_are_refused(framework: str, render: Render) -> None:
     assert importable(imported) - SHADOWED == set()
 
 
+def test_what_is_imported_is_refused(render: Render) -> None:
+    files = [path.read_text() for path in render(framework="xgboost", preset="full").rglob("*.py")]
+    imported = {name for text in files for name in imports(text)} - {"wine_cultivars"}
+    assert {"ml_chassis", "packaging"} <= imported
+    assert importable(imported) - SHADOWED == set()
+
+
 def test_folders_of_a_repository_are_refused() -> None:
     assert {"docs", "src", "tests", "vendor"} - SHADOWED == set()
 
@@ -67,3 +76,12 @@ def test_list_is_in_order_and_names_each_once() -> None:
 def importable(names: Iterable[str]) -> set[str]:
     """Return the names that a package could have at all."""
     return {name for name in names if IMPORTABLE.fullmatch(name)}
+
+
+def imports(text: str) -> Iterator[str]:
+    """Yield the top-level names that a module imports, wherever it does."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]

@@ -29,6 +29,7 @@ DETAILS += [
     "The library of the first model",
     "Where people browse",
     "A notebook",
+    "How the repository gets",
 ]
 WRITTEN = "The README goes on from there."
 

@@ -140,6 +140,7 @@ BAD_ADDRESSES = [
         "'https://github.com/acme/wine/' is no .* without a slash at its end",
     ),
 ]
+FLUX = {"gitops": "flux", "repository_url": "https://github.com/acme/wine-cultivars"}
 BAD_CHOICES = [
     ("serving", "bentoml"),
     ("platform", "openshift"),
@@ -251,8 +252,8 @@ def test_bad_registry_is_refused(registry: str, message: str, render: Render, tm
 @pytest.mark.parametrize("registry", GOOD_REGISTRIES)
 def test_good_registry_heads_the_image(registry: str, render: Render) -> None:
     image = f"{registry}/wine-cultivars" if registry else "wine-cultivars"
-    settings = next(render(image_registry=registry).glob("src/*/settings.py"))
-    assert f'IMAGE = "{image}"' in settings.read_text()
+    package = next(render(image_registry=registry).glob("src/*/__init__.py"))
+    assert f'image="{image}"' in package.read_text()
 
 
 @pytest.mark.parametrize(("address", "message"), numbered(BAD_ADDRESSES))
@@ -262,6 +263,21 @@ def test_bad_address_of_the_repository_is_refused(address: str, message: str, re
 
 def test_address_that_a_controller_needs_cannot_be_left_out(render: Render, tmp_path: Path) -> None:
     refuses(render, tmp_path, "'repository_url': The address is empty; Argo CD follows", gitops="argocd")
+
+
+@pytest.mark.parametrize("platform", ["standalone", "kubeflow"])
+def test_library_whose_manifests_a_controller_reads_cannot_be_a_package(
+    platform: str, render: Render, tmp_path: Path
+) -> None:
+    message = "'library': 'index' leaves nothing of the library in Git, where Flux reads the platform's manifests"
+    refuses(render, tmp_path, message, platform=platform, library="index", **FLUX)
+
+
+@pytest.mark.parametrize("platform", ["existing", "none"])
+def test_library_may_be_a_package_where_a_controller_reads_the_project_alone(platform: str, render: Render) -> None:
+    project = render(platform=platform, library="index", **FLUX)
+    assert (project / "deploy/gitops").is_dir()
+    assert not (project / "vendor").exists()
 
 
 @pytest.mark.parametrize(("question", "value"), BAD_CHOICES)

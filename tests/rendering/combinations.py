@@ -110,7 +110,8 @@ def possible(answers: Answers) -> bool:
         "gitops": may_not("repository_url", "") and (cluster or may("monitoring", True)),
         "python_version": image or may_not("ci", "none"),
     }
-    return all(met or may(name, NEUTRAL[name]) for name, met in needs.items())
+    in_git = may("library", "vendored") or may("gitops", "none") or may("platform", "existing", "none")
+    return in_git and all(met or may(name, NEUTRAL[name]) for name, met in needs.items())
 
 
 def presets() -> list[Answers]:

@@ -3,13 +3,19 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.running import ROOT
+
 from .conftest import Rendered
-from .texts import texts
+from .texts import is_library, texts
+
+LIBRARY = ROOT / "template/vendor/ml-chassis"
 
 # A version or digest that a bot bumps: an action, an image of a registry, an image by digest.
 PINS = re.compile(
@@ -20,9 +26,11 @@ PINS = re.compile(
 
 
 def test_targets_named_in_text_exist(project: Path) -> None:
-    named = {(path, target) for path, text in texts(project).items() for target in named_targets(path, text)}
-    known = (*(f"{target}$" for target in targets(project)), *open_targets(project))
-    assert {(path, target) for path, target in named if not f"{target}$".startswith(known)} == set()
+    assert {(path, target) for path, target in targets_missing(project) if not is_library(path)} == set()
+
+
+def test_targets_that_the_library_names_exist_where_there_are_all(rendered: Rendered) -> None:
+    assert targets_missing(rendered(preset="full", image_registry="ghcr.io/acme")) == set()
 
 
 def test_phony_targets_are_the_targets(project: Path) -> None:
@@ -40,19 +48,29 @@ def test_help_fits_a_terminal(project: Path) -> None:
     assert [line for line in printed.splitlines() if len(line) > 80] == []
 
 
-def test_readme_names_every_target(project: Path) -> None:
-    named = named_targets("README.md", (project / "README.md").read_text())
-    assert set(targets(project)) - named == set()
+def test_commands_named_in_text_exist(project: Path) -> None:
+    name = tomllib.loads((project / "pyproject.toml").read_text())["project"]["name"]
+    named = {(path, command) for path, text in texts(project).items() for command in named_commands(text, name)}
+    assert "promote" in {command for _, command in named}
+    assert {(path, command) for path, command in named if command not in commands(project)} == set()
 
 
-def test_env_example_names_every_setting(project: Path) -> None:
+def test_commands_that_the_library_names_exist_where_there_are_all(rendered: Rendered) -> None:
+    code = "".join(path.read_text() for path in (LIBRARY / "src").rglob("*.py"))
+    named = {*re.findall(r"""command\(f?["']([a-z][a-z-]*)""", code), *re.findall(r"the command `([a-z-]+)`", code)}
+    assert {"run", "schema"} <= named
+    assert named - commands(rendered(preset="full")) == set()
+
+
+def test_env_example_names_every_setting_of_a_project_that_has_everything(rendered: Rendered) -> None:
+    project = rendered(preset="full")
     assert set(env_example(project)) == set(settings(project))
 
 
 def test_env_example_shows_the_defaults(project: Path) -> None:
-    shown = env_example(project)
-    literal = {name: value for name, value in settings(project).items() if value is not None}
-    assert {name: shown.get(name) for name in literal} == literal
+    shown, defaults = env_example(project), settings(project)
+    literal = {name: value for name in shown if (value := defaults[name]) is not None}
+    assert {name: shown[name] for name in literal} == literal
 
 
 def test_relative_links_lead_somewhere(project: Path) -> None:
@@ -63,6 +81,20 @@ def test_relative_links_lead_somewhere(project: Path) -> None:
         for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
     ]
     assert [(path, link) for path, link in links if not (project / path).parent.joinpath(link).exists()] == []
+
+
+def test_python_files_named_in_text_exist(project: Path) -> None:
+    written = texts(project)
+    named = {
+        (path, name)
+        for path, text in written.items()
+        if path.endswith(".md")
+        for name in re.findall(r"`([\w/]+\.py)`", text)
+        if not name.endswith("/cleaning.py")  # which a reader of docs/component.md writes
+    }
+    assert {
+        (path, name) for path, name in named if not any(f"/{file}".endswith(f"/{name}") for file in written)
+    } == set()
 
 
 def test_each_pin_appears_once(project: Path) -> None:
@@ -94,7 +126,26 @@ def test_default_names_appear_nowhere_else(rendered: Rendered) -> None:
     project = rendered(project_name="Churn Risk", repository_name="churn-risk", package_name="riskmodel")
     written = texts(project)
     pattern = re.compile(r"wine[-_]cultivars|Wine Cultivars")
-    assert [path for path, text in written.items() if pattern.search(path + text)] == []
+    assert [path for path, text in written.items() if pattern.search(path + text) and not is_library(path)] == []
+
+
+def test_readme_of_the_library_names_its_modules() -> None:
+    code = LIBRARY / "src/ml_chassis"
+    paths = {path.relative_to(code).with_suffix("") for path in code.rglob("*.py") if path.stem != "__init__"}
+    tables = re.findall(r"(?m)^\| (.+) \| \|\n\| --- \| --- \|\n((?:\|.*\n)+)", (LIBRARY / "README.md").read_text())
+    named = [
+        f"{group.strip('`')}/{module}" if group.startswith("`") else module
+        for group, rows in tables
+        for cell in re.findall(r"(?m)^\| (.+?) \|", rows)
+        for module in re.findall(r"`(\w+)`", cell)
+    ]
+    assert sorted(named) == sorted(path.as_posix() for path in paths if all(part.isidentifier() for part in path.parts))
+
+
+def targets_missing(project: Path) -> set[tuple[str, str]]:
+    """Return the targets that a text names and no Makefile has, with the path of the text."""
+    named = {(path, target) for path, text in texts(project).items() for target in named_targets(path, text)}
+    return {(path, target) for path, target in named if target not in targets(project)}
 
 
 def targets(project: Path) -> list[str]:
@@ -102,9 +153,30 @@ def targets(project: Path) -> list[str]:
     return re.findall(r"^([a-z][a-z-]*):(?!=)", makefiles(project), re.MULTILINE)
 
 
-def open_targets(project: Path) -> list[str]:
-    """Return how the targets of patterns begin, such as `open-`."""
-    return re.findall(r"^([a-z][a-z-]*-)%:", makefiles(project), re.MULTILINE)
+def commands(project: Path) -> set[str]:
+    """Return the commands that a project has of the library, by what it tells the library."""
+    (told,) = (path.read_text() for path in project.glob("src/*/__init__.py"))
+    found = commands_in("cli.py") | commands_in("library/commands.py")
+    if "monitoring=True" in told:
+        found |= commands_in("monitoring/commands.py")
+    if 'platform="none"' not in told:
+        found |= commands_in("pipelines/commands.py") | commands_in("platform/commands.py")
+    if 'serving="none"' not in told:
+        found |= commands_in("rollout/commands.py")
+    return found
+
+
+@cache
+def commands_in(module: str) -> set[str]:
+    """Return the commands in a module of the library."""
+    code = (LIBRARY / "src/ml_chassis" / module).read_text()
+    functions = re.findall(r"(?m)^def ([a-z]\w*)\(\s*context: typer\.Context", code)
+    return {*(name.replace("_", "-") for name in functions), *re.findall(r'\.command\("([a-z-]+)"', code)}
+
+
+def named_commands(text: str, name: str) -> set[str]:
+    """Return what follows a project's name where its command is called."""
+    return set(re.findall(rf"\buv run (?:--[\w-]+ )*{name} (?:--verbose )?([a-z][a-z-]*)", text))
 
 
 def pins(project: Path) -> list[tuple[str, str, str]]:
@@ -136,20 +208,18 @@ def env_example(project: Path) -> dict[str, str]:
 
 
 def settings(project: Path) -> dict[str, str | None]:
-    """Return each field of Settings in upper case with its default as a text, or None if it is computed."""
+    """Return each setting in upper case with its default as a text, or None if it is computed."""
     (path,) = project.glob("src/*/settings.py")
-    inherited = project / "vendor/ml-chassis/src/ml_chassis/settings.py"
-    return fields(inherited, "ServerSettings") | fields(path, "Settings")
+    return fields(LIBRARY / "src/ml_chassis/settings.py") | fields(path)
 
 
-def fields(path: Path, name: str) -> dict[str, str | None]:
-    """Return each field that a class itself has, in upper case with its default as a text."""
-    (body,) = (
-        node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef) and node.name == name
-    )
+def fields(path: Path) -> dict[str, str | None]:
+    """Return each field that the class of settings itself has, in upper case with its default as a text."""
+    (body,) = (node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
     found = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    assert found
-    return {ast.unparse(field.target).upper(): shown(field.value) for field in found}
+    fields = [node for node in found if not ast.unparse(node.annotation).startswith("ClassVar")]
+    assert fields
+    return {ast.unparse(field.target).upper(): shown(field.value) for field in fields}
 
 
 def shown(default: ast.expr | None) -> str | None:

@@ -72,11 +72,11 @@ def test_renovate_and_dependabot_share_the_work(rendered: Rendered) -> None:
     dependabot = yaml.safe_load((project / ".github/dependabot.yml").read_text())["updates"]
     renovate = json.loads((project / "renovate.json").read_text())["enabledManagers"]
     assert {update["package-ecosystem"] for update in dependabot} == {"docker", "github-actions", "uv"}
-    assert set(renovate) == {"copier", "kustomize", "kubernetes", "mise"}
+    assert set(renovate) == {"copier", "kubernetes", "mise"}
 
 
 def test_renovate_can_read_every_image_of_the_cluster(rendered: Rendered) -> None:
-    project = rendered(preset="full", ci="github")
+    project = rendered(preset="full", ci="github", extras=("notebooks",))
     (pattern,) = json.loads((project / "renovate.json").read_text())["kubernetes"]["managerFilePatterns"]
     lines = [
         line
@@ -204,8 +204,8 @@ def actions(project: Path) -> set[str]:
 
 
 def called(text: str) -> list[str]:
-    """Return the targets that commands call, in order."""
-    return re.findall(r"^\s*(?:- )?(?:run: )?make ([a-z-]+)", text, re.MULTILINE)
+    """Return the targets and the project's own commands that are called, in order."""
+    return re.findall(r"^\s*(?:- )?(?:run: )?(?:make|uv run [\w-]+) ([a-z-]+)", text, re.MULTILINE)
 
 
 def tool(name: str) -> Path:

@@ -50,7 +50,7 @@ def table(project: Path, section: str) -> list[list[str]]:
 
 def secrets_of_steps(project: Path) -> dict[str, tuple[str, ...]]:
     """Return the keys of each Secret that the steps read, by its name."""
-    (module,) = project.glob("src/*/pipelines/resources.py")
-    (shown,) = re.findall(r"^SECRETS = (\{.*?^\})", module.read_text(), re.MULTILINE | re.DOTALL)
-    found: dict[str, tuple[str, ...]] = ast.literal_eval(shown.replace('f"{PROJECT.name}-', '"wine-cultivars-'))
+    module = project / "vendor/ml-chassis/src/ml_chassis/pipelines/pods.py"
+    (shown,) = re.findall(r"\{f\"\{project\.name\}-.*?\}\n", module.read_text())
+    found: dict[str, tuple[str, ...]] = ast.literal_eval(shown.replace('f"{project.name}-', '"wine-cultivars-'))
     return found

@@ -17,7 +17,7 @@ from .texts import files, lines_with, texts
 # `${{ }}` belongs to GitHub, `{{ $labels.x }}` and `{{label}}` to Prometheus and Grafana, `{{.Kind}}` and `{{json .}}`
 # to Go.
 JINJA = re.compile(r"(?<!\$)\{\{(?!\s*[$.]|json \.)|\{%|(?<!\$)\{#")
-MONITORING = ("deploy/monitoring/",)
+OTHERS = ("deploy/monitoring/", "vendor/")
 
 
 def test_cover_has_every_pair() -> None:
@@ -31,7 +31,7 @@ def test_defaults_are_those_of_copier(rendered: Rendered) -> None:
 
 
 def test_no_jinja_is_left(project: Path) -> None:
-    assert [line for line in lines_with(project, JINJA) if not line.startswith(MONITORING)] == []
+    assert [line for line in lines_with(project, JINJA) if not line.startswith(OTHERS)] == []
 
 
 def test_no_path_has_jinja_or_a_suffix_of_the_template(project: Path) -> None:

@@ -12,7 +12,7 @@ from tests.running import ROOT
 from .conftest import Rendered
 from .test_agreement import makefiles, targets
 
-PROGRAMS = {"UV", "COPIER", "DOCKER", "KUSTOMIZE", "KUBECONFORM", "PYTHON"}
+PROGRAMS = {"UV", "COPIER_PYTHON", "DOCKER", "KUSTOMIZE", "KUBECONFORM", "PYTHON"}
 """Whose names may come from the environment, as is usual."""
 ANSWERS = [
     {"preset": "full"},
@@ -25,15 +25,14 @@ ANSWERS = [
 def test_environment_tells_targets_nothing(answers: dict[str, str], rendered: Rendered) -> None:
     project = rendered(**answers)
     told = set(re.findall(r"\$\(([A-Z_]+)\)", makefiles(project))) - PROGRAMS
-    assert {"VERSION", "UPDATE_OPTIONS"} <= told
+    assert "UPDATE_OPTIONS" in told
     exported = dict.fromkeys(told, "hostile")
     assert "hostile" not in dry_run(project, *targets(project), **exported)
 
 
 def test_command_line_tells_targets_what_to_do(rendered: Rendered) -> None:
-    arguments = ["ENV=staging", "VERSION=3", "PERCENT=20", "DRY_RUN=1"]
-    printed = dry_run(rendered(preset="full"), "canary", *arguments, ENV="production", VERSION="2")
-    assert "canary --env staging --dry-run --version 3 --percent 20\n" in printed
+    printed = dry_run(rendered(preset="full"), "update", "UPDATE_OPTIONS=--check", UPDATE_OPTIONS="--theirs")
+    assert printed.endswith(" --check\n")
 
 
 def test_environment_tells_a_release_of_the_template_nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from .combinations import NEEDED, NEUTRAL, OPTIONS, PRESETS, Answers, identity, outcome, possible, single_changes
 from .conftest import Rendered
-from .texts import lines_with, texts
+from .texts import own_lines_with, texts
 
 # What the least preset may have beside, on which it depends whether one of `NEUTRAL` has an effect.
 SURROUNDINGS: list[Answers] = [
@@ -44,7 +44,7 @@ def test_answer_changes_the_repository_or_is_refused(name: str, given: Answers, 
 
 
 def test_images_that_are_named_can_be_built(project: Path) -> None:
-    named = lines_with(project, re.compile(r"newName:.*-serving|load-images|make push"))
+    named = own_lines_with(project, re.compile(r"newName:.*-serving|load-images|make push"))
     assert not named or (project / "Dockerfile").is_file()
 
 

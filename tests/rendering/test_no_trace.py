@@ -8,7 +8,7 @@ import pytest
 
 from .combinations import COMBINATIONS, NEEDED, OPTIONS, TEXTS, defaults, outcome, parts
 from .conftest import Rendered
-from .texts import is_library, lines_with, texts
+from .texts import is_library, own_lines_with, texts
 
 # What tells that a value was chosen. Every value of every option is here: one of a new option fails until it is added.
 SIGNS: dict[tuple[str, Any], str] = {
@@ -23,27 +23,32 @@ SIGNS: dict[tuple[str, Any], str] = {
     ("ci", "gitlab"): r"(?i)gitlab(?!\.com/)|lockFileMaintenance",  # the template itself may be there
     ("serving", "kserve"): r"KServe|kserve\.io|InferenceService",
     ("serving", "seldon"): r"(?i)seldon",
-    ("platform", "standalone"): r"20-istio|without a mesh|env/platform-agnostic\?",
-    ("platform", "kubeflow"): r"(?i)knative|20-mesh|\bdex\b|user@example\.com|bcrypt",
-    ("platform", "existing"): r"install the operator",
+    ("platform", "standalone"): r"20-istio|without a mesh",
+    ("platform", "kubeflow"): r"(?i)knative|20-mesh|\bdex\b|user@example\.com",
+    ("platform", "existing"): r"docs/cluster\.md|platform=\"existing\"",
     ("extras", "katib"): r"(?i)katib",
     ("extras", "trainer"): r"Trainer|trainer/|jobset",
     ("extras", "registry"): r"Model Registry|model-registry",
-    ("extras", "notebooks"): r"notebook-controller|kind: Notebook|notebook\.yaml|open-notebook",
+    ("extras", "notebooks"): r"notebook-controller|kind: Notebook|notebook\.yaml|open notebook",
     ("cloud", "eks"): r"(?i)\beks\b|\baws-load-balancer|ebs\.csi|s3fs>=",
     ("cloud", "gke"): r"(?i)\bgke\b|gcp-service-account|169\.254|gcsfs>=",
     ("cloud", "aks"): r"(?i)\baks\b|azure\.workload|azure-load-balancer|adlfs>=",
     ("framework", "sklearn"): r"(?i)logistic",
     ("framework", "xgboost"): r"(?i)xgb",
     ("framework", "lightgbm"): r"(?i)lightgbm|lgbm",
-    ("gitops", "none"): r"\.applying import|ROLLOUT_TIMEOUT",
+    ("gitops", "none"): r"ROLLOUT_TIMEOUT",
     ("gitops", "argocd"): r"(?i)argo ?cd\b|AppProject",
     ("gitops", "flux"): r"(?i)\bflux",
-    ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor|make monitor|/monitoring",
+    ("monitoring", True): r"(?i)evidently|pushgateway|runbook|promtool|drift|PodMonitor| monitor`|/monitoring",
+    ("library", "vendored"): r"vendor/(ml-chassis|\*\*)|\^vendor/|(COPY |!|\[\")vendor\b",
+    ("library", "index"): r"ml-chassis(\[[\w,]+\])?==|which make update brings|of the same release|index has to have",
     ("telemetry", True): r"(?i)jaeger|victoria|otel-collector|telemetry\.md|(deploy|features)/telemetry",
     ("notebooks", True): r"(?i)jupyterlab|ipynb|make notebook\b|\bnotebooks/",
 }
-OWN_CLUSTER = r"deploy/(cluster/|platform/[1-6]\d-)|\bmise\b|make (cluster|down|open)\b"
+OWN_CLUSTER = (
+    r"deploy/(cluster/|platform/[1-6]\d-)|\bmise\b|make (cluster|down)\b"
+    r"|uv run \S+ (open|credentials|vendor|platform-(eject|status))\b"
+)
 """What tells of a kind cluster with a platform in it."""
 # These leave nothing to look for: they add nothing of their own.
 SILENT: set[tuple[str, Any]] = {
@@ -82,12 +87,13 @@ def test_value_not_chosen_leaves_no_trace(combination: str, project: Path) -> No
 
 def test_project_without_a_cluster_of_its_own_mentions_none(combination: str, project: Path) -> None:
     owned = outcome(COMBINATIONS[combination])["platform"] in ("standalone", "kubeflow")
-    assert bool(lines_with(project, re.compile(OWN_CLUSTER))) == owned
+    assert bool(own_lines_with(project, re.compile(OWN_CLUSTER))) == owned
 
 
 def mentions(project: Path, sign: tuple[str, Any]) -> list[str]:
     """Return the paths and lines that tell of a value."""
     pattern = re.compile(SIGNS[sign])
-    found = [path for path in texts(project) if pattern.search(path)] + lines_with(project, pattern)
-    # The answers may record a "no". The library knows of every option: which one it is told at run time.
-    return [line for line in found if not (line.startswith(".copier-answers.yml:") or is_library(line))]
+    paths = [path for path in texts(project) if pattern.search(path) and not is_library(path)]
+    # The answers may record a "no".
+    lines = own_lines_with(project, pattern)
+    return paths + [line for line in lines if not line.startswith(".copier-answers.yml:")]

@@ -35,3 +35,8 @@ def lines_with(project: Path, pattern: re.Pattern[str]) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         if pattern.search(line)
     ]
+
+
+def own_lines_with(project: Path, pattern: re.Pattern[str]) -> list[str]:
+    """Return what `lines_with` does, without the library: it knows of every option, and is told which was chosen."""
+    return [line for line in lines_with(project, pattern) if not is_library(line)]

@@ -8,12 +8,14 @@ import pytest
 from tests.conftest import Render
 from tests.local.projects import Project
 from tests.needs import require_python
-from tests.rendering.test_agreement import named_targets, open_targets, targets
+from tests.rendering.test_agreement import commands, named_commands, named_targets, targets
 from tests.running import ROOT, run
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 OURS = re.compile(r"(?<![\w./-])(?:\.ci|\.github|benchmarks|licenses|questions|template|tests)/[\w./-]*\w")
 """A path of the template itself; the others are those of generated repositories."""
+NAMES = "(?:wine-cultivars|NAME)"
+"""How the docs call the command of a project."""
 COMMIT = """
 git config user.name Me
 git config user.email me@example.com
@@ -26,7 +28,13 @@ def test_targets_exist(render: Render) -> None:
     generated = render(preset="full", image_registry="ghcr.io/acme")
     known = {*targets(ROOT), *targets(generated)}
     named = {target for page in PAGES for target in named_targets(page.name, page.read_text())}
-    assert {target for target in named - known if not target.startswith(tuple(open_targets(generated)))} == set()
+    assert named - known == set()
+
+
+def test_commands_exist(render: Render) -> None:
+    named = {command for page in PAGES for command in named_commands(page.read_text(), NAMES)}
+    assert "doctor" in named
+    assert named - commands(render(preset="full")) == set()
 
 
 def test_targets_of_our_ci_exist(render: Render) -> None:

@@ -2,27 +2,17 @@
 
 import html
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.rendering.combinations import QUESTIONS
-from tests.running import ROOT, run
+from tests.running import ROOT
 
 pytestmark = pytest.mark.xdist_group("site")
 
 COMPUTED = set(yaml.safe_load((ROOT / "copier.yml").read_text())) - set(QUESTIONS)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the site. That it is built strictly means that every link inside it leads somewhere."""
-    folder = tmp_path_factory.mktemp("site")
-    mkdocs = Path(sys.executable).with_name("mkdocs")
-    run(str(mkdocs), "build", "--strict", "--site-dir", str(folder), cwd=ROOT)
-    return folder
 
 
 @pytest.fixture(scope="module")

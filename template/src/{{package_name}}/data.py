@@ -1,133 +1,20 @@
-"""Reads the rows, and holds some out. Nothing here judges them: that is `validation`."""
+"""Where the rows come from."""
 
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
-from urllib.parse import urlsplit
 
-import fsspec
 import pandas as pd
-from ml_chassis.addresses import DATABASES, Address, is_address, parse
-from ml_chassis.arrow import typed
-from ml_chassis.databases import read_table
-from ml_chassis.delimited import read_csv
-from ml_chassis.errors import DataError
-
-from .holdout import hold_out
-
-SAMPLE = "sklearn:wine"
-SUFFIXES = (".csv", ".parquet")
-PACKAGES = {
-    "s3": "s3fs",
-    "gs": "gcsfs",
-    "az": "adlfs",
-    "postgresql": "'psycopg[binary]'",
-    "mysql": "'pymysql[rsa]>=1.2'",
-}
-"""What must be installed to read from an address, by its scheme."""
+from ml_chassis.data import read_rows
+from ml_chassis.settings import Settings
 
 
-def load(
-    uri: str,
-    table: str | None = None,
-    password: str | None = None,
-    password_host: str | None = None,
-    ca_file: Path | None = None,
-    *,
-    texts: Collection[str] = (),
-) -> pd.DataFrame:
-    """Read the rows behind `uri`: the sample, a file, or a table of a database.
-
-    Each column is typed by its kind; `kinds.py` has the table.
+def load(settings: Settings, texts: Collection[str] = ()) -> pd.DataFrame:
+    """Return the rows of DATA_URI, each column in the dtype of its kind.
 
     Args:
-        uri: `sklearn:wine`; a CSV or Parquet file as a path or any fsspec address; or `postgresql://` or `mysql://`.
-            It holds no secret: `addresses` says what it may hold.
-        table: the table to read, for a database.
-        password: the database's password.
-        password_host: the only host that it is sent to, as `host` or `host:port`; by default that of `uri`.
-        ca_file: the authorities that may vouch for the database; by default those that the machine trusts.
+        settings: where the rows are.
         texts: the columns of a CSV file that hold texts, whatever these look like.
 
     Raises:
-        DataError: nothing readable is there, or a column is of no kind; the message names the cause.
+        DataError: they cannot be read.
     """
-    if uri == SAMPLE:
-        return _sample()
-    address = _address(uri)
-    scheme = address.scheme if address else ""
-    try:
-        if address and scheme in DATABASES:
-            rows = read_table(address, table, password, password_host, ca_file)
-        else:
-            rows = _read_file(uri, texts)
-    except ImportError as error:
-        remedy = f"run `uv add {PACKAGES[scheme]}`" if scheme in PACKAGES else str(error)
-        raise DataError(f"Reading {uri!r} needs a package that is not installed: {remedy}.") from error
-    return typed(rows)
-
-
-def split(
-    rows: pd.DataFrame, target: str, test_share: float, seed: int, key: str = "", time: str = ""
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return training and held-out rows: see `holdout.hold_out`."""
-    return hold_out(rows, target, test_share, seed, key, time)[:2]
-
-
-def read_parquet(source: str | IO[bytes], **options: Any) -> pd.DataFrame:
-    """Read a Parquet file on the calling thread alone, with options of `pyarrow.Table.to_pandas`.
-
-    Those of Arrow's own can abort a process that ends: https://github.com/apache/arrow/issues/34314
-    """
-    from pyarrow.parquet import ParquetFile  # slow to import, and not where models are served
-
-    with ParquetFile(source, pre_buffer=False) as file:
-        rows: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False, **options)
-    return rows
-
-
-def _columns_of_parquet(stream: IO[bytes]) -> pd.DataFrame:
-    """Read all columns of a file, also those that pandas had for the names of rows."""
-    rows = read_parquet(stream, types_mapper=pd.ArrowDtype)
-    names = [name for name in rows.index.names if name is not None]
-    return rows.reset_index(level=names) if names else rows
-
-
-def _sample() -> pd.DataFrame:
-    """Return the UCI wine data: 178 rows, 13 float columns, and `cultivar` as 0, 1 or 2."""
-    from sklearn.datasets import load_wine  # slow to import, and needed for the sample alone
-
-    frame: pd.DataFrame = load_wine(as_frame=True).frame
-    return frame.rename(columns={"target": "cultivar", "od280/od315_of_diluted_wines": "od280_od315"})
-
-
-def _address(uri: str) -> Address | None:
-    """Return the parts of an address, or None for a path of this machine."""
-    try:
-        return parse(uri) if is_address(uri) else None
-    except ValueError as error:
-        raise DataError(f"DATA_URI {error}") from None
-
-
-def _suffix(uri: str) -> str:
-    """Return how the path ends: in an address of HTTP that is before the query, elsewhere the end of all."""
-    path = urlsplit(uri).path if uri.startswith(("http://", "https://")) else uri
-    return PurePosixPath(path).suffix.lower()
-
-
-def _read_file(uri: str, texts: Collection[str]) -> pd.DataFrame:
-    suffix = _suffix(uri)
-    if suffix not in SUFFIXES:
-        raise DataError(f"DATA_URI={uri!r} is of no known kind; expected a file that ends in {' or '.join(SUFFIXES)}.")
-    try:
-        stream: IO[bytes]
-        with fsspec.open(uri, "rb") as stream:
-            return read_csv(stream, texts) if suffix == ".csv" else _columns_of_parquet(stream)
-    except ImportError:
-        raise
-    except DataError as error:
-        raise DataError(f"{uri!r} cannot be read: {error}.") from None
-    except Exception as error:  # every storage service has errors of its own
-        cause = error.__cause__ or error  # fsspec turns every failure of HTTP into a missing file
-        line = ": ".join([type(cause).__name__, *str(cause).splitlines()[:1]])
-        raise DataError(f"{uri!r} cannot be read: {line}") from error
+    return read_rows(settings, texts)

@@ -1,153 +1,15 @@
-"""Measures a model on held-out rows, and decides whether it may replace the champion."""
+"""Measures a model's answers. The setting `gate_metric` names the figure that decides on promotion."""
 
-import json
-from dataclasses import asdict, dataclass
-from math import sqrt
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.inspection import permutation_importance
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
-from sklearn.pipeline import Pipeline
-
-from . import rival
-from .holdout import Rule
-from .rival import FEWEST_ROWS, Champion, Terms
-
-Metrics = dict[str, float]
-"""Scores by name, each in 0..1, higher is better."""
-RESAMPLES = 100
-MOST_DRAWN = 5_000
-MOST_REPEATED = 100
-"""Of more features, each is shuffled once, as the model answers all rows for each shuffle."""
+from sklearn.metrics import accuracy_score, f1_score
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """A candidate's metrics on the held-out rows, whether it passed the gate, and the sentence that says why.
-
-    `terms` is a `Terms` as JSON, for the gate of the next candidate. `champion` is the version that was champion then.
-    """
-
-    metrics: Metrics
-    passed: bool
-    reason: str
-    terms: str = ""
-    champion: int | None = None
-
-    def write(self, path: str | Path) -> None:
-        """Write the verdict as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2))
-
-    @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Read what `write` wrote."""
-        return cls(**json.loads(Path(path).read_text()))
-
-
-def measure(actual: pd.Series, predicted: NDArray[Any]) -> Metrics:
-    """Return the accuracy and the macro-averaged F1 of predicted labels."""
+def measure(actual: pd.Series, predicted: NDArray[Any]) -> dict[str, float]:
+    """Return figures in 0..1, the higher the better, of the labels and the model's answers, one for each row."""
     return {
         "accuracy": float(accuracy_score(actual, predicted)),
         "f1_macro": float(f1_score(actual, predicted, average="macro")),
     }
-
-
-def score(model: ClassifierMixin, rows: pd.DataFrame, target: str) -> Metrics:
-    """Return the metrics of the model's answers for `rows`."""
-    return measure(rows[target], model.predict(rows.drop(columns=target)))
-
-
-def judge(
-    candidate: Pipeline,
-    champion: Champion | None,
-    training_rows: pd.DataFrame,
-    held_out_rows: pd.DataFrame,
-    target: str,
-    metric: str,
-    margin: float,
-    rule: Rule | None = None,
-) -> Verdict:
-    """Pass the candidate if its metric is above its rival's by more than the margin, on the same held-out rows.
-
-    The rival is the champion, on rows that it did not learn from either; see `rival.find` for what else may happen.
-
-    Args:
-        candidate: a fitted model.
-        champion: the model to replace, if there is one.
-        training_rows: the rows that the candidate learned from.
-        held_out_rows: the rows to judge by.
-        target: the label column of both.
-        metric: the name of the deciding metric.
-        margin: by how much the candidate must beat its rival.
-        rule: what held the rows out; the verdict keeps it.
-    """
-    other = rival.find(champion, training_rows, held_out_rows, target, metric)
-    actual = other.rows[target]
-    answers = candidate.predict(other.rows.drop(columns=target))
-    ours, theirs = measure(actual, answers)[metric], measure(actual, other.answers)[metric]
-    passed = ours > theirs + margin
-    verb = "beats" if passed else "does not beat"
-    by = f" by more than {margin:g}" if margin else ""
-    sure = _sureness(actual, answers, other.answers, metric)
-    notes = [sure, *other.notes, *_one_sided(training_rows[target], held_out_rows[target])]
-    reason = "; ".join([f"{metric} {ours:.4f} {verb} {other.name} ({theirs:.4f}){by}", *notes])
-    terms = Terms(target=target, metric=metric, rule=rule).model_dump_json() if rule else ""
-    version = champion.version if champion else None
-    return Verdict(score(candidate, held_out_rows, target), passed, reason, terms, version)
-
-
-def interval(actual: pd.Series, ours: NDArray[Any], theirs: NDArray[Any], metric: str) -> tuple[float, float]:
-    """Return between what bounds the true difference of two models' metric is, with 95 % confidence.
-
-    By the standard error of a bootstrap over the rows, which pairs the models: Efron and Tibshirani, "An Introduction
-    to the Bootstrap", 1993, chapter 6. Of many rows it draws fewer, and scales the error.
-    """
-    draws, drawn = np.random.default_rng(0), min(len(actual), MOST_DRAWN)
-    found = []
-    for _ in range(RESAMPLES):
-        at = draws.integers(len(actual), size=drawn)
-        labels = actual.iloc[at]
-        found.append(measure(labels, ours[at])[metric] - measure(labels, theirs[at])[metric])
-    difference = measure(actual, ours)[metric] - measure(actual, theirs)[metric]
-    reach = 1.96 * float(np.std(found)) * sqrt(drawn / len(actual))
-    return difference - reach, difference + reach
-
-
-def confusion(model: ClassifierMixin, rows: pd.DataFrame, target: str) -> tuple[list[Any], NDArray[np.int64]]:
-    """Return the labels and a square matrix of counts: actual label by row, predicted label by column."""
-    predicted = model.predict(rows.drop(columns=target))
-    labels = sorted(set(rows[target]) | set(predicted))
-    return labels, confusion_matrix(rows[target], predicted, labels=labels)
-
-
-def importance(model: ClassifierMixin, rows: pd.DataFrame, target: str, seed: int) -> pd.Series:
-    """Return by how much accuracy falls when a feature is shuffled, most important first.
-
-    Permutation importance: Breiman, "Random Forests", Machine Learning 45, 2001, section 10.
-    """
-    features = rows.drop(columns=target)
-    repeats = 5 if features.shape[1] <= MOST_REPEATED else 1
-    result = permutation_importance(model, features, rows[target], n_repeats=repeats, random_state=seed)
-    return pd.Series(result.importances_mean, index=features.columns).sort_values(ascending=False)
-
-
-def _sureness(actual: pd.Series, ours: NDArray[Any], theirs: NDArray[Any], metric: str) -> str:
-    """Say how sure the difference is."""
-    if np.array_equal(ours, theirs):
-        return f"both answer all {len(actual)} rows alike"
-    if len(actual) < FEWEST_ROWS:
-        return f"{len(actual)} rows are too few to be sure"
-    low, high = interval(actual, ours, theirs, metric)
-    chance = ", so it may be chance" if low <= 0 <= high else ""
-    return f"on {len(actual)} rows the difference is {low:+.4f} to {high:+.4f} (95 %){chance}"
-
-
-def _one_sided(training: pd.Series, held_out: pd.Series) -> list[str]:
-    """Say which classes are missing on a side."""
-    sides = {"held-out": set(training) - set(held_out), "training": set(held_out) - set(training)}
-    return [f"no {side} row is of class {', '.join(map(str, sorted(gone)))}" for side, gone in sides.items() if gone]

@@ -1,87 +1,124 @@
-"""A project that serves a model of its own, registered in an MLflow of its own."""
+"""What the tests share: a model of the project `wines`, and an MLflow in which it is the champion."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mlflow
-import mlflow.sklearn
 import pandas as pd
 import pytest
+from ml_chassis.data import SAMPLE, read_rows
 from ml_chassis.digests import DIGEST, digest
-from ml_chassis.project import SKLEARN_TYPES, Project
-from ml_chassis.settings import ServerSettings
-from ml_chassis.signatures import signature
+from ml_chassis.evaluation import Verdict
+from ml_chassis.holdout import Parts, hold_out
+from ml_chassis.registry import Registry
+from ml_chassis.schema import infer
+from ml_chassis.tracking import log_training
 from mlflow import MlflowClient
-from sklearn.datasets import load_wine
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import LoggedModelStatus
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from wines import Settings
 
 TARGET = "cultivar"
-
-
-class Settings(ServerSettings):
-    """Settings of a project that adds none."""
-
-    model_name: str = "wines"
+SEED = 7
+GOOD = Verdict({"accuracy": 0.9}, True, "accuracy 0.9000 beats the baseline (0.4000)")
 
 
 class Store(NamedTuple):
-    """MLflow's database, and the files of the model that it has as version 1, the champion."""
+    """MLflow's database, and the model that it has as version 1, the champion."""
 
     database: Path
+    model_uri: str
     files: Path
 
 
-@pytest.fixture(scope="session")
-def project() -> Project[Any]:
-    """Return a project that is installed: the library itself."""
-    return Project("ml-chassis", "ml_chassis", Settings)
+@pytest.fixture(scope="session", autouse=True)
+def _defaults() -> Iterator[None]:
+    """Have settings be the defaults, whatever the environment and `.env` say, and child processes find `wines`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Settings.model_config, "env_file", None)
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        yield
 
 
 @pytest.fixture(scope="session")
 def rows() -> pd.DataFrame:
-    """Return numbers, one column of which is the target."""
-    rows: pd.DataFrame = load_wine(as_frame=True).frame
-    return rows.rename(columns={"target": TARGET})
+    """Return the sample: numbers, and the target."""
+    return read_rows(Settings.load())
 
 
 @pytest.fixture(scope="session")
-def model(rows: pd.DataFrame) -> Pipeline:
-    """Return a fitted model."""
+def schema(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the schema that is inferred from the sample."""
+    path = tmp_path_factory.mktemp("sample") / "schema.yaml"
+    infer(rows, TARGET, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def parts(rows: pd.DataFrame) -> Parts:
+    """Return training and held-out rows."""
+    return hold_out(rows, TARGET, 0.25, SEED)
+
+
+@pytest.fixture(scope="session")
+def model(parts: Parts) -> Pipeline:
+    """Return a model fitted on the training rows."""
     model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
-    return model.fit(rows.drop(columns=TARGET), rows[TARGET])
+    return model.fit(parts.training.drop(columns=TARGET), parts.training[TARGET])
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory, model: Pipeline, rows: pd.DataFrame) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory, model: Pipeline, parts: Parts) -> Store:
     """Return what tests copy."""
-    folder = tmp_path_factory.mktemp("store")
-    settings, files = Settings(local_dir=folder, mlflow_tracking_uri=""), folder / "model"
-    features = rows.drop(columns=TARGET)
-    answers = pd.Series(model.predict(features), name=TARGET)
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    mlflow.sklearn.save_model(
-        model,
-        files,
-        signature=signature(rows, rows, answers),
-        input_example=features.head(3),
-        pip_requirements=[],
-        skops_trusted_types=list(SKLEARN_TYPES),
-    )
-    MlflowClient().create_registered_model(settings.model_name)
-    _register(settings, files)
-    MlflowClient().set_registered_model_alias(settings.model_name, "champion", "1")
-    return Store(settings.mlflow_database, files)
+    settings = Settings.load().model_copy(update={"local_dir": tmp_path_factory.mktemp("store")})
+    model_uri = log_training(settings, model, *parts[:2], TARGET, SEED, {"data_uri": SAMPLE}, GOOD.metrics, {})
+    registry = Registry(settings)
+    registry.promote(registry.register(model_uri, GOOD))
+    return Store(settings.mlflow_database, model_uri, Path(download_artifacts(model_uri)))
 
 
 @pytest.fixture
-def settings(tmp_path: Path, store: Store) -> Settings:
-    """Return settings of an MLflow in which version 1 is the champion."""
+def settings(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return settings of an MLflow in which version 1 is the champion, as commands and child processes read them."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow itself sets it for child processes
+    monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
     shutil.copy(store.database, tmp_path)
-    return Settings(local_dir=tmp_path, mlflow_tracking_uri="")
+    return Settings.load()
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Registry:
+    """Return a registry whose version 1 is the champion."""
+    return Registry(settings)
+
+
+@pytest.fixture
+def empty_registry(settings: Settings) -> Registry:
+    """Return a registry without a version."""
+    settings.mlflow_database.unlink()
+    return Registry(settings)
+
+
+@pytest.fixture
+def log_again(registry: Registry, store: Store) -> Callable[[], str]:
+    """Return a function that records the model in `registry` once more, and returns its address."""
+    client = MlflowClient()
+    first = client.get_logged_model(store.model_uri.rpartition("/")[2])
+
+    def again() -> str:
+        copy = client.create_logged_model(first.experiment_id, first.name, first.source_run_id)
+        client.log_model_artifacts(copy.model_id, str(store.files))
+        return str(client.finalize_logged_model(copy.model_id, LoggedModelStatus.READY).model_uri)
+
+    return again
 
 
 @pytest.fixture
@@ -93,12 +130,6 @@ def files(store: Store, tmp_path: Path) -> Path:
 @pytest.fixture
 def registered(settings: Settings, files: Path) -> str:
     """Return the address of version 2, which `files` are registered as."""
-    return _register(settings, files)
-
-
-def _register(settings: Settings, files: Path) -> str:
-    """Make files the next version of the model, with their digest, and return its address."""
     mlflow.set_tracking_uri(settings.tracking_uri)
-    name = settings.model_name
-    version = MlflowClient().create_model_version(name, files.as_uri(), tags={DIGEST: digest(files)}).version
-    return f"models:/{name}/{version}"
+    tags, name = {DIGEST: digest(files)}, settings.model_name
+    return f"models:/{name}/{MlflowClient().create_model_version(name, files.as_uri(), tags=tags).version}"

@@ -15,7 +15,7 @@ from ml_chassis.digests import DIGEST, digest
 from ml_chassis.errors import ModelError
 from ml_chassis.project import SKLEARN_TYPES
 from ml_chassis.serving.model import load
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 from mlflow import MlflowClient
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -25,6 +25,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from wines import PROJECT
 
 Poison = Callable[[Path, str], None]
 
@@ -113,11 +114,11 @@ POISONS = {
 
 @pytest.mark.parametrize(("poison", "complaint"), POISONS.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_no_file_of_a_model_runs_code(
-    poison: Poison, complaint: str, settings: ServerSettings, registered: str, files: Path, tmp_path: Path
+    poison: Poison, complaint: str, settings: Settings, registered: str, files: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "marker"
     poison(files, str(marker))
-    MlflowClient().delete_model_version_tag("wines", "2", DIGEST)  # as whoever can change the files may, too
+    MlflowClient().delete_model_version_tag(PROJECT.name, "2", DIGEST)  # as whoever can change the files may, too
 
     with pytest.raises(ModelError, match=complaint):
         model_files.load(registered, SKLEARN_TYPES)
@@ -128,7 +129,7 @@ def test_no_file_of_a_model_runs_code(
 
 @pytest.mark.parametrize("name", ["model.skops", "MLmodel", "a new file"])
 def test_version_with_other_files_than_were_registered_is_refused(
-    name: str, settings: ServerSettings, registered: str, files: Path
+    name: str, settings: Settings, registered: str, files: Path
 ) -> None:
     with (files / name).open("ab") as file:
         file.write(b"\n")
@@ -137,7 +138,7 @@ def test_version_with_other_files_than_were_registered_is_refused(
         load(settings.model_copy(update={"model_uri": registered}), SKLEARN_TYPES)
 
 
-def test_digest_of_the_release_is_believed_before_the_registry(settings: ServerSettings) -> None:
+def test_digest_of_the_release_is_believed_before_the_registry(settings: Settings) -> None:
     other = settings.model_copy(update={"model_digest": f"sha256:{64 * '0'}"})
 
     with pytest.raises(ModelError, match="not those that were registered"):
@@ -145,7 +146,7 @@ def test_digest_of_the_release_is_believed_before_the_registry(settings: ServerS
 
 
 def test_version_without_a_digest_is_served_with_a_warning(
-    settings: ServerSettings, files: Path, caplog: pytest.LogCaptureFixture
+    settings: Settings, files: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(settings.model_copy(update={"model_uri": str(files)}), SKLEARN_TYPES)
 

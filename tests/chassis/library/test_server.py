@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,24 +15,28 @@ from ml_chassis.project import SKLEARN_TYPES, Project
 from ml_chassis.serving.app import create_app
 from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.model import ServedModel, load, resolve
-from ml_chassis.settings import ServerSettings
+from ml_chassis.serving.refusals import Refusal
+from ml_chassis.serving.runtime import Runtime
+from ml_chassis.settings import Settings
 from numpy.typing import NDArray
+from projects import like
 from sklearn.pipeline import Pipeline
 from starlette.testclient import TestClient
+from wines import PROJECT
 
-MODEL = "/v2/models/wines"
+MODEL = f"/v2/models/{PROJECT.name}"
 SECONDS_TO_LOAD = 60
 
 Serve = Callable[..., AbstractContextManager[TestClient]]
 
 
 @pytest.fixture
-def serving(project: Project[Any], settings: ServerSettings) -> Serve:
-    """Return a function that serves the champion, with some settings changed."""
+def serving(settings: Settings) -> Serve:
+    """Return a function that serves the champion, by default that of `wines`, with some settings changed."""
 
     @contextmanager
-    def serve(observe: Any = None, **changes: object) -> Iterator[TestClient]:
-        with TestClient(create_app(project, settings.model_copy(update=changes), observe)) as client:
+    def serve(project: Project = PROJECT, **changes: object) -> Iterator[TestClient]:
+        with TestClient(create_app(project, settings.model_copy(update=changes))) as client:
             deadline = time.monotonic() + SECONDS_TO_LOAD
             while client.get("/v2/health/ready").is_error:
                 assert time.monotonic() < deadline
@@ -64,13 +69,13 @@ def as_matrix(features: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def test_server_tells_its_name_and_health(client: TestClient) -> None:
-    assert client.get("/v2").json()["name"] == "ml_chassis"
+    assert client.get("/v2").json()["name"] == PROJECT.package
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
 
 
-def test_server_is_live_before_it_has_a_model(project: Project[Any], settings: ServerSettings) -> None:
-    client = TestClient(create_app(project, settings))  # which loads a model only within `with`
+def test_server_is_live_before_it_has_a_model(settings: Settings) -> None:
+    client = TestClient(create_app(PROJECT, settings))  # which loads a model only within `with`
 
     assert client.get("/v2/health/live").status_code == 200
     assert client.get("/v2/health/ready").status_code == 503
@@ -182,13 +187,13 @@ def count(client: TestClient, name: str, **labels: str) -> float:
 
 
 def test_metrics_count_requests_and_rows(client: TestClient, features: pd.DataFrame) -> None:
-    answered = {"code": "200", "endpoint": "predict", "model": "wines", "version": "1"}
+    answered = {"code": "200", "endpoint": "predict", "model": PROJECT.name, "version": "1"}
     rows, answers = count(client, "rows_total"), count(client, "requests_total", **answered)
     client.post("/predict", json=features.to_dict("records"))
 
     assert count(client, "rows_total") == rows + 3
     assert count(client, "requests_total", **answered) == answers + 1
-    assert count(client, "model_info", version="1") == 1
+    assert count(client, "model_info", model=PROJECT.name, version="1") == 1
 
 
 def test_metrics_count_why_there_was_no_prediction(client: TestClient) -> None:
@@ -206,7 +211,7 @@ def test_interface_is_described(client: TestClient) -> None:
 
 
 def test_model_answers_a_matrix_as_it_answers_a_dataframe(
-    settings: ServerSettings, model: Pipeline, rows: pd.DataFrame
+    settings: Settings, model: Pipeline, rows: pd.DataFrame
 ) -> None:
     served, features = load(settings, SKLEARN_TYPES), rows.drop(columns="cultivar")
 
@@ -217,7 +222,7 @@ def test_model_answers_a_matrix_as_it_answers_a_dataframe(
 class Noting:
     """An observer that keeps what it sees."""
 
-    def __init__(self, model: ServedModel, settings: ServerSettings) -> None:
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
         self.seen: list[tuple[int, list[Any]]] = []
         self.closed = False
 
@@ -228,18 +233,35 @@ class Noting:
         self.closed = True
 
 
-def test_observer_sees_each_prediction_and_is_closed(serving: Serve, features: pd.DataFrame) -> None:
+def test_observer_sees_each_prediction_and_is_closed(settings: Settings, features: pd.DataFrame) -> None:
     made: list[Noting] = []
 
-    def observe(model: ServedModel, settings: ServerSettings) -> Noting:
+    def observe(model: ServedModel, settings: Settings) -> Noting:
         made.append(Noting(model, settings))
         return made[0]
 
-    with serving(observe) as client:
-        client.post("/predict", json=features.to_dict("records"))
-        client.post("/predict", json=[{}])
+    async def ask() -> None:
+        runtime = Runtime(settings, observe)
+        async with runtime.lifespan(None), asyncio.timeout(SECONDS_TO_LOAD):
+            while not runtime.ready:
+                await asyncio.sleep(0.05)
+            await runtime.predict(features.to_numpy())
+            with pytest.raises(Refusal):
+                await runtime.predict(features.to_numpy()[:0])
+
+    asyncio.run(ask())
 
     assert [(each.seen, each.closed) for each in made] == [([(3, [0, 1, 2])], True)]
+
+
+@pytest.mark.parametrize(("monitoring", "shares"), [(True, 1), (False, 0)])
+def test_model_is_observed_where_the_project_is_monitored(
+    monitoring: bool, shares: int, serving: Serve, files: Path
+) -> None:
+    name = f"monitored-{monitoring}".lower()
+
+    with serving(like(PROJECT, monitoring=monitoring), model_name=name, model_uri=str(files)) as client:
+        assert count(client, "column_training_ratio", model=name, column="ash") == pytest.approx(shares)
 
 
 @pytest.mark.parametrize("others", [[], [1.5]])
@@ -255,28 +277,28 @@ def test_value_of_another_kind_is_refused_alone_and_among_others(
     assert answer.json()["error"].startswith("Input 'ash' ")
 
 
-def test_alias_is_resolved_to_a_version(settings: ServerSettings, files: Path) -> None:
-    assert resolve(settings) == ("models:/wines/1", digest(files))
+def test_alias_is_resolved_to_a_version(settings: Settings, files: Path) -> None:
+    assert resolve(settings) == ("models:/ml-chassis/1", digest(files))
 
 
-def test_version_with_a_digest_is_served_without_asking_for_it(settings: ServerSettings) -> None:
+def test_version_with_a_digest_is_served_without_asking_for_it(settings: Settings) -> None:
     known = {"model_uri": "models:/elsewhere/7", "model_digest": f"sha256:{64 * '7'}"}
 
     assert resolve(settings.model_copy(update=known)) == ("models:/elsewhere/7", f"sha256:{64 * '7'}")
 
 
-def test_downloaded_model_keeps_its_version(settings: ServerSettings) -> None:
+def test_downloaded_model_keeps_its_version(settings: Settings) -> None:
     mlflow.set_tracking_uri(settings.tracking_uri)
-    folder = mlflow.artifacts.download_artifacts("models:/wines/1")
+    folder = mlflow.artifacts.download_artifacts("models:/ml-chassis/1")
 
     assert load(settings.model_copy(update={"model_uri": folder}), SKLEARN_TYPES).version == "1"
 
 
-def test_server_without_a_champion_says_how_to_get_one(settings: ServerSettings) -> None:
-    with pytest.raises(ServingError, match="Run `make run`"):
+def test_server_without_a_champion_says_how_to_get_one(settings: Settings) -> None:
+    with pytest.raises(ServingError, match="run` trains and promotes one"):
         resolve(settings.model_copy(update={"model_name": "beers"}))
 
 
-def test_model_that_cannot_be_loaded_is_named(settings: ServerSettings) -> None:
+def test_model_that_cannot_be_loaded_is_named(settings: Settings) -> None:
     with pytest.raises(ModelError, match=r"'/nowhere' cannot be loaded: .* Check that it is there"):
         load(settings.model_copy(update={"model_uri": "/nowhere"}), SKLEARN_TYPES)

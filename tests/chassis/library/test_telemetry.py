@@ -4,15 +4,15 @@ import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from ml_chassis.project import Project
 from ml_chassis.serving.app import create_app
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.testclient import TestClient
+from wines import PROJECT
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -66,17 +66,15 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         server.shutdown()
 
 
-def test_log_and_span_of_a_request_have_its_trace(
-    collector: Collector, project: Project[Any], settings: ServerSettings
-) -> None:
-    with TestClient(create_app(project, settings)) as client:
+def test_log_and_span_of_a_request_have_its_trace(collector: Collector, settings: Settings) -> None:
+    with TestClient(create_app(PROJECT, settings)) as client:
         client.post("/predict", json=[], headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
     assert (TRACE, "POST /predict") in collector.records()
     assert TRACE in collector.traces()
 
 
-def test_traceback_is_part_of_the_text(collector: Collector, project: Project[Any], settings: ServerSettings) -> None:
-    with TestClient(create_app(project, settings)):
+def test_traceback_is_part_of_the_text(collector: Collector, settings: Settings) -> None:
+    with TestClient(create_app(PROJECT, settings)):
         try:
             raise ValueError("no such wine")
         except ValueError:
@@ -85,9 +83,7 @@ def test_traceback_is_part_of_the_text(collector: Collector, project: Project[An
     assert "ValueError: no such wine" in text
 
 
-def test_exporters_own_words_are_not_sent(
-    collector: Collector, project: Project[Any], settings: ServerSettings
-) -> None:
-    with TestClient(create_app(project, settings)):
+def test_exporters_own_words_are_not_sent(collector: Collector, settings: Settings) -> None:
+    with TestClient(create_app(PROJECT, settings)):
         logging.getLogger("opentelemetry.exporter").error("Failed to export")
     assert all(text != "Failed to export" for _, text in collector.records())

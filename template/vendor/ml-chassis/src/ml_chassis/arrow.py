@@ -33,7 +33,21 @@ class _RefusedError(Exception):
 
 
 def typed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with each column in the dtype of its kind; `kinds.py` has the table. No value changes.
+    """Return the rows with each column in the dtype of its kind. No value changes.
+
+    | Kind | dtype | Where values are missing |
+    | --- | --- | --- |
+    | booleans | `bool` | `boolean`, with NA |
+    | integers that int64 holds | `int64` | `float64`, with NaN, up to 2^53 |
+    | floats, decimals of up to 15 digits | `float64` | `float64`, with NaN |
+    | texts, and dictionaries of them | `object` | `object`, with None |
+    | dates and timestamps of 1678 to 2261, as in UTC | `datetime64[ns]` | `datetime64[ns]`, with NaT |
+
+    Args:
+        rows: of any dtypes, also those of Arrow.
+
+    Returns:
+        As many rows and columns, in the same order and with the same index.
 
     Raises:
         DataError: a column is of no kind; the message names each such column, and what to do.

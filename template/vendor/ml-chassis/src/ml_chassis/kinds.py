@@ -11,6 +11,8 @@ MOST_EXACT = 2**53
 """Up to here, a float64 holds every whole number."""
 LARGEST = float(np.finfo(np.float32).max)
 """Libraries compute in float32, to which a larger number is infinite."""
+MOST_CATEGORIES = 50
+"""How many values a text or date may have for a model to learn from each."""
 ROWS_SHOWN = 5
 CHARACTERS_SHOWN = 80
 

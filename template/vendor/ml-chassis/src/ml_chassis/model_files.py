@@ -1,12 +1,13 @@
 """A model's files: what they may hold, and how they are written and loaded.
 
 Whoever can write to the registry must not be able to run code where a model is loaded. So a file's own word counts for
-nothing: models are read as skops, with types that a project lists, and what else the files name is not looked at.
+nothing: models are read as skops, with types that a project lists, and what else the files name is not looked at. A
+project whose models are of another kind brings what loads them, and answers for what that runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import skops.io
 from mlflow.artifacts import download_artifacts
@@ -21,16 +22,35 @@ FLAVOUR, LOADER, FORMAT, FILE = "sklearn", "mlflow.sklearn", "skops", "model.sko
 """What MLflow writes of the one kind of model that is loaded."""
 
 
+class Predictor(Protocol):
+    """A fitted model of whatever library."""
+
+    feature_names_in_: Any
+    """The names of the columns that it takes, in their order, for batch runs and the gate."""
+
+    def predict(self, rows: Any) -> Any:
+        """Return the answers for a DataFrame [rows, columns] with these columns, as an array of shape [rows]."""
+
+
+Loader = Callable[[Path], Predictor]
+"""Returns the model of a folder, which holds what MLflow has of a version: `MLmodel`, and the loader's own files."""
+
+
 class LoadedModel(NamedTuple):
     """A fitted model, what MLflow notes with it, and the folder of its files."""
 
-    pipeline: Pipeline
+    model: Predictor
     record: Model
     folder: Path
 
 
 def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
-    """Write a fitted model to a file, which may hold these types: see `Project.model_types`.
+    """Write a fitted model to a skops file.
+
+    Args:
+        model: the fitted model.
+        path: the file, which is replaced.
+        types: what the file may hold: see `Project.model_types`.
 
     Raises:
         ModelError: it holds what a model file may not.
@@ -45,7 +65,11 @@ def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
 
 
 def read(path: str | Path, types: Sequence[str]) -> Pipeline:
-    """Return the model of a file that `write` has written with these types.
+    """Return the model of a file that `write` has written.
+
+    Args:
+        path: the file.
+        types: what it may hold: see `Project.model_types`.
 
     Raises:
         ModelError: it is no such file.
@@ -57,13 +81,14 @@ def read(path: str | Path, types: Sequence[str]) -> Pipeline:
     return model
 
 
-def load(uri: str, types: Sequence[str], expected: str = "") -> LoadedModel:
+def load(uri: str, types: Sequence[str], expected: str = "", loader: Loader | None = None) -> LoadedModel:
     """Load a model by MLflow's address, or from a folder.
 
     Args:
         uri: where it is.
         types: what its file may hold.
         expected: the digest that its files must have. Without it, they may be any.
+        loader: what loads it, if it is no skops file of MLflow's flavour for scikit-learn.
 
     Raises:
         ModelError: it cannot be read, has other files than expected, or is of a kind that is not loaded.
@@ -80,6 +105,8 @@ def load(uri: str, types: Sequence[str], expected: str = "") -> LoadedModel:
         )
     try:
         record = Model.load(str(folder))
+        if loader:
+            return LoadedModel(loader(folder), record, folder)
         _check_kind(record)
         return LoadedModel(read(folder / FILE, types), record, folder)
     except (MlflowException, OSError, ModelError) as error:

@@ -10,7 +10,10 @@ from ml_chassis.redaction import print_traceback
 
 
 def prepare() -> None:
-    """Set the process up. A project's package calls this when it is imported."""
+    """Set the process up: how it shows failures, how it ends, and what it asks without a proxy.
+
+    A project's package calls this when it is imported.
+    """
     # Whatever ends a command or a step of a pipeline, its traceback shows no secret.
     sys.excepthook = print_traceback
 

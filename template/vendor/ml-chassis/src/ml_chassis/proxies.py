@@ -5,6 +5,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ONLY_THIS_MACHINE = ",".join(LOOPBACK)
+"""What is left out where the environment names nothing."""
 
 
 def leave_out_this_machine() -> None:

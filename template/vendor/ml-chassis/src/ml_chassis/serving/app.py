@@ -2,20 +2,23 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from mlflow.types import ColSpec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from ml_chassis.project import Project, Settings
+from ml_chassis.project import Project
+from ml_chassis.serving.hooks import After, Before, Hooks
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
 from ml_chassis.serving.openapi import document
@@ -33,7 +36,7 @@ from ml_chassis.serving.protocol import (
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry, traced
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -41,21 +44,38 @@ BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def create_app(
-    project: Project[Settings], settings: Settings | None = None, observe: Observe[Settings] | None = None
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    before: Before | None = None,
+    after: After | None = None,
+    inputs: Sequence[ColSpec] = (),
+    output: ColSpec | None = None,
+    routes: Sequence[BaseRoute] = (),
+    middleware: Sequence[Middleware] = (),
 ) -> ASGIApp:
     """Return the ASGI application that serves a project's model.
+
+    `before` and `after` are called as the model is: in one thread, with the rows of several requests at a time where
+    these wait. So each has to treat a row by itself. A `Refusal` that one raises is what the client is told.
 
     Args:
         project: whose model.
         settings: which model, and the limits. By default those of the environment.
-        observe: starts to take note of predictions, once the model is loaded.
+        before: returns the model's rows for those that clients sent: a DataFrame of as many.
+        after: returns what clients get for the model's answers: an array of as many. It is also given the rows of
+            `before`.
+        inputs: what clients send, where `before` makes the model's columns of others.
+        output: what clients get, where `after` makes something else of the model's answers.
+        routes: further paths; their requests' `app.state.runtime` predicts.
+        middleware: what each request passes first, such as an authentication. The first is the outermost.
 
     Raises:
         SettingsError: a setting in the environment cannot be used.
     """
     settings = settings or project.settings.load()
     configure_logging()
-    runtime = Runtime(project, settings, observe)
+    runtime = Runtime(settings, _observer(project), Hooks(before, after, inputs, output))
     name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
@@ -68,33 +88,31 @@ def create_app(
         return _json({"ready": runtime.ready}, HTTPStatus.OK if runtime.ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def model_metadata(request: Request) -> Response:
-        model = runtime.model
-        return _json(ModelMetadata(name, [model.version], "mlflow", model.columns.tensors, model.outputs))
+        seen = runtime.interface
+        return _json(ModelMetadata(name, [runtime.version], "mlflow", seen.columns.tensors, [seen.output]))
 
     async def model_ready(request: Request) -> Response:
         code = HTTPStatus.OK if runtime.ready else HTTPStatus.SERVICE_UNAVAILABLE
         return _json({"name": name, "ready": runtime.ready}, code)
 
     async def infer(request: Request) -> Response:
-        call = msgspec.json.decode(await _body(request, settings), type=InferenceRequest)
-        model = runtime.model
-        name_of_output = model.outputs[0].name
-        check_outputs(call.outputs, name_of_output)
-        answers = await runtime.predict(rows_of_tensors(call.inputs, model.columns))
-        output = output_tensor(name_of_output, answers)
-        return _json(InferenceResponse(name, model.version, [output], call.id, call.parameters))
+        call = msgspec.json.decode(await body_of(request, settings), type=InferenceRequest)
+        seen = runtime.interface
+        check_outputs(call.outputs, seen.output.name)
+        answers = await runtime.predict(rows_of_tensors(call.inputs, seen.columns))
+        answer = output_tensor(seen.output.name, answers)
+        return _json(InferenceResponse(name, runtime.version, [answer], call.id, call.parameters))
 
     async def predict(request: Request) -> Response:
-        records = msgspec.json.decode(await _body(request, settings), type=list[dict[str, Any]])
-        model = runtime.model
-        answers = await runtime.predict(rows_of_records(records, model.columns))
-        return _json(Predictions(name, model.version, answers.tolist()))
+        records = msgspec.json.decode(await body_of(request, settings), type=list[dict[str, Any]])
+        answers = await runtime.predict(rows_of_records(records, runtime.interface.columns))
+        return _json(Predictions(name, runtime.version, answers.tolist()))
 
     async def metrics(request: Request) -> Response:
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:
-        return _json(document(project, name))
+        return _json(document(project, name, runtime.interface if runtime.version else None))
 
     def checked(endpoint: Endpoint) -> Endpoint:
         """Answer 404 where the path names another model or version than the one served."""
@@ -127,15 +145,35 @@ def create_app(
             Route("/v2/health/ready", ready),
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
+            *routes,
         ],
+        middleware=middleware,
         exception_handlers={HTTPException: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
         lifespan=runtime.lifespan,
     )
+    app.state.runtime = runtime
     return traced(Telemetry(app, runtime), name)
 
 
-async def _body(request: Request, settings: ServerSettings) -> bytes:
-    """Return the body, unless it is too large or too slow in coming."""
+def _observer(project: Project) -> Observe | None:
+    """Return what observes the model's predictions, where the project is monitored."""
+    if not project.monitoring:
+        return None
+    from ml_chassis.monitoring.observer import Observer  # needs what the extra `monitoring` brings
+
+    return Observer
+
+
+async def body_of(request: Request, settings: Settings) -> bytes:
+    """Return the body of a request.
+
+    Args:
+        request: one that nothing has been read of.
+        settings: the limits, `serve_max_bytes` and `serve_timeout_seconds`.
+
+    Raises:
+        Refusal: it is larger, or slower in coming, than the settings allow.
+    """
     body = bytearray()
     try:
         async with asyncio.timeout(settings.serve_timeout_seconds):

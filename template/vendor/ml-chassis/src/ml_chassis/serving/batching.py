@@ -4,10 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import accumulate, pairwise
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ml_chassis.serving.columns import Rows, together
 from ml_chassis.serving.refusals import Reason, Refusal
@@ -15,19 +13,29 @@ from ml_chassis.serving.refusals import Reason, Refusal
 MOST_ROWS_TOGETHER = 1_000
 
 
+class Sliceable(Protocol):
+    """Answers, one for each row, of which those for some rows can be taken."""
+
+    def __getitem__(self, some: slice, /) -> Any:
+        """Return the answers for some rows."""
+
+
+Answers = TypeVar("Answers", bound=Sliceable)
+
+
 class _Job(NamedTuple):
     rows: Rows
-    answer: "asyncio.Future[NDArray[Any]]"
+    answer: "asyncio.Future[Any]"
 
 
-class Batcher:
+class Batcher(Generic[Answers]):
     """One thread that predicts. Whatever waits when it becomes free goes to the model in one call.
 
     A call of the model costs much the same for one row as for a hundred, so a busy server answers several requests in
     the time of one, and an idle one answers at once. The model must treat each row by itself.
     """
 
-    def __init__(self, predict: Callable[[Rows], NDArray[Any]], most_waiting: int, seconds: float) -> None:
+    def __init__(self, predict: Callable[[Rows], Answers], most_waiting: int, seconds: float) -> None:
         """Start to work; call this from the event loop.
 
         Args:
@@ -43,7 +51,7 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work())
 
-    async def predict(self, rows: Rows) -> NDArray[Any]:
+    async def predict(self, rows: Rows) -> Answers:
         """Return one answer for each row.
 
         Raises:
@@ -51,7 +59,7 @@ class Batcher:
         """
         if len(self._jobs) >= self._most_waiting:
             raise Refusal(f"{len(self._jobs)} requests wait already; try again.", Reason.QUEUE_FULL)
-        answer: asyncio.Future[NDArray[Any]] = self._loop.create_future()
+        answer: asyncio.Future[Answers] = self._loop.create_future()
         self._jobs.append(_Job(rows, answer))
         self._arrived.set()
         timer = self._loop.call_later(self._seconds, self._give_up, answer)
@@ -92,15 +100,18 @@ class Batcher:
             self._arrived.clear()
         return jobs
 
-    def _outcomes(self, jobs: list[_Job]) -> list[NDArray[Any] | Exception]:
+    def _outcomes(self, jobs: list[_Job]) -> list[Answers | Exception]:
         """Return what each job gets. Where one of several makes the model fail, each is tried by itself."""
         try:
             answers = self._predict(together([job.rows for job in jobs]))
         except Exception as error:
             return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job])]
-        return list(np.split(answers, np.cumsum([len(job.rows) for job in jobs])[:-1]))
+        if len(jobs) == 1:
+            return [answers]
+        ends = accumulate((len(job.rows) for job in jobs), initial=0)
+        return [answers[start:end] for start, end in pairwise(ends)]
 
-    def _give_up(self, answer: "asyncio.Future[NDArray[Any]]") -> None:
+    def _give_up(self, answer: "asyncio.Future[Any]") -> None:
         if not answer.done():
             complaint = f"The model took longer than {self._seconds} seconds; try again."
             answer.set_exception(Refusal(complaint, Reason.TIMEOUT))

@@ -12,17 +12,34 @@ TIMEOUT_SECONDS = 10
 
 
 def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
-    """Send rows to the server at `address`, in the columns and types of its model, and return its answer.
+    """Send rows to a model server, in the columns and types of its model, and return its answer.
+
+    Args:
+        address: of the server, such as `http://127.0.0.1:8080`. It has 10 seconds to answer.
+        model_name: as `Settings.model_name` has it.
+        rows: one column for each that the model takes, in any order; others are not sent.
 
     Raises:
         ServingError: there is no server, it refuses, or the rows lack a column of the model.
     """
-    model = f"{address}/v2/models/{model_name}"
-    columns = msgspec.json.decode(_call("GET", model), type=ModelMetadata).inputs
+    columns = describe(address, model_name).inputs
     if missing := [column.name for column in columns if column.name not in rows]:
         raise ServingError(f"The rows lack {', '.join(map(repr, missing))}, which the model needs; check DATA_URI.")
     body = msgspec.json.encode(InferenceRequest(input_tensors(rows, columns)))
-    return msgspec.json.decode(_call("POST", f"{model}/infer", body), type=InferenceResponse)
+    return msgspec.json.decode(_call("POST", f"{_path(address, model_name)}/infer", body), type=InferenceResponse)
+
+
+def describe(address: str, model_name: str) -> ModelMetadata:
+    """Return what the server at `address` says that it serves, takes and gives.
+
+    Raises:
+        ServingError: there is no server, or it refuses.
+    """
+    return msgspec.json.decode(_call("GET", _path(address, model_name)), type=ModelMetadata)
+
+
+def _path(address: str, model_name: str) -> str:
+    return f"{address}/v2/models/{model_name}"
 
 
 def _call(method: str, url: str, body: bytes | None = None) -> bytes:
@@ -32,7 +49,7 @@ def _call(method: str, url: str, body: bytes | None = None) -> bytes:
             method, url, content=body, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=may_ask(url)
         )
     except httpx2.HTTPError as error:
-        raise ServingError(f"No answer from {url}: {error}. Start the server with `make serve`.") from None
+        raise ServingError(f"No answer from {url}: {error}. Start the server with the command `serve`.") from None
     if answer.is_error:
         raise ServingError(f"The server at {url} answered {answer.status_code}: {answer.text}")
     return answer.content

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -66,7 +66,7 @@ def tensors_of(schema: Schema) -> list[TensorMetadata]:
 
 @dataclass(frozen=True)
 class Columns:
-    """The model's inputs in their order."""
+    """Inputs in their order: a model's, or those that clients send in their place."""
 
     tensors: list[TensorMetadata]
     dates: frozenset[str] = frozenset()
@@ -75,6 +75,17 @@ class Columns:
     """Those in which training had missing values."""
     as_matrix: bool = False
     """Whether the model takes a matrix, which is many times faster to make than a DataFrame."""
+
+    @classmethod
+    def of(cls, schema: Schema) -> Self:
+        """Return the columns of a model's inputs.
+
+        Raises:
+            ServingError: the protocol cannot carry one of them.
+        """
+        dates = frozenset(str(column.name) for column in schema.inputs if column.type == DataType.datetime)
+        missing = frozenset(str(column.name) for column in schema.inputs if not column.required)
+        return cls(tensors_of(schema), dates, missing)
 
     @cached_property
     def names(self) -> frozenset[str]:

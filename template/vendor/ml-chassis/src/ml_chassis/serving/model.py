@@ -16,15 +16,14 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.types import DataType
 from numpy.typing import NDArray
 
 from ml_chassis import model_files
 from ml_chassis.digests import DIGEST, ORIGIN
 from ml_chassis.errors import ServingError
-from ml_chassis.model_files import LoadedModel
+from ml_chassis.model_files import LoadedModel, Loader
 from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
-from ml_chassis.settings import ServerSettings
+from ml_chassis.settings import Settings
 
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -49,7 +48,7 @@ class ServedModel:
         return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
-def resolve(settings: ServerSettings) -> tuple[str, str]:
+def resolve(settings: Settings) -> tuple[str, str]:
     """Return the address of the model to serve, and the digest that its files must have, where one is known.
 
     An alias becomes a version here, once, and stays that version.
@@ -67,8 +66,13 @@ def resolve(settings: ServerSettings) -> tuple[str, str]:
     return uri, digest
 
 
-def load(settings: ServerSettings, types: Sequence[str]) -> ServedModel:
-    """Load the model that the settings name, whose file may hold these types: see `Project.model_types`.
+def load(settings: Settings, types: Sequence[str], loader: Loader | None = None) -> ServedModel:
+    """Load the model that the settings name.
+
+    Args:
+        settings: which model.
+        types: what its file may hold: see `Project.model_types`.
+        loader: what loads it in place of the library: see `Project.loader`.
 
     Raises:
         ModelError: it cannot be loaded, or its files are not those that were registered.
@@ -77,21 +81,18 @@ def load(settings: ServerSettings, types: Sequence[str]) -> ServedModel:
     uri, digest = resolve(settings)
     if not digest:
         logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
-    model = model_files.load(uri, types, digest)
+    model = model_files.load(uri, types, digest, loader)
     signature = model.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
-    tensors = tensors_of(signature.inputs)
-    dates = frozenset(column.name for column in signature.inputs.inputs if column.type == DataType.datetime)
-    missing = frozenset(column.name for column in signature.inputs.inputs if not column.required)
-    columns = Columns(tensors, dates, missing)
+    columns = Columns.of(signature.inputs)
     outputs, version = tensors_of(signature.outputs), _version(uri, model)
     if by_matrix := _matrix_predictor(model, columns):
         return ServedModel(version, replace(columns, as_matrix=True), outputs, model.record, by_matrix)
-    return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.pipeline.predict(rows)))
+    return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.model.predict(rows)))
 
 
-def _version_of(settings: ServerSettings, registered: re.Match[str]) -> ModelVersion:
+def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
     """Return what the registry has of a version that is named by its number or an alias."""
     try:
         if number := registered["version"]:
@@ -108,10 +109,10 @@ def _matrix_predictor(model: LoadedModel, columns: Columns) -> Callable[[Rows], 
         return None
     warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
     example = example[[tensor.name for tensor in columns.tensors]]
-    predict: Callable[[Rows], NDArray[Any]] = model.pipeline.predict
+    predict: Callable[[Rows], NDArray[Any]] = model.model.predict
     try:
         same = np.array_equal(predict(example.to_numpy()), predict(example))
-    except ValueError:  # it selects columns by name
+    except Exception:  # it selects columns by name; what it raises then is its own library's
         return None
     return predict if same else None
 
@@ -126,6 +127,7 @@ def _version(uri: str, model: LoadedModel) -> str:
     return str(model.record.model_id)
 
 
-def _unloadable(settings: ServerSettings, error: Exception) -> ServingError:
-    hint = "Run `make run` to train and promote one." if settings.model_uri is None else "Check MODEL_URI."
+def _unloadable(settings: Settings, error: Exception) -> ServingError:
+    run = settings.project.command("run")
+    hint = f"`{run}` trains and promotes one." if settings.model_uri is None else "Check MODEL_URI."
     return ServingError(f"The model {settings.served_model_uri!r} cannot be loaded: {error}. {hint}")

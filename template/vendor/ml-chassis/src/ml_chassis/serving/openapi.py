@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from ml_chassis.project import Project
+from ml_chassis.serving.columns import Columns, TensorMetadata
+from ml_chassis.serving.hooks import Interface
 from ml_chassis.serving.protocol import ErrorMessage, InferenceRequest, InferenceResponse, ModelMetadata, Predictions
 
 BODIES = [InferenceRequest, InferenceResponse, ModelMetadata, Predictions, ErrorMessage]
@@ -18,12 +20,18 @@ REFUSALS = {
     "504": "The model took too long",
 }
 RECORDS = {"type": "array", "items": {"type": "object"}}
+JSON_TYPES = {"BOOL": "boolean", "INT32": "integer", "INT64": "integer", "BYTES": "string"}
+"""What JSON calls the values of a datatype; the others are numbers."""
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def document(project: Project[Any], model: str) -> dict[str, Any]:
-    """Return the OpenAPI document of a project's server of `model`."""
+def document(project: Project, model: str, interface: Interface | None) -> dict[str, Any]:
+    """Return the OpenAPI document of a project's server of `model`, with its columns once it is loaded."""
     _, schemas = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
+    records = RECORDS
+    if interface:
+        records = {"type": "array", "items": _record(interface.columns)}
+        schemas["Predictions"]["properties"]["predictions"]["items"] = {"type": _type(interface.output)}
     base = f"/v2/models/{model}"
     of_version = _model_paths(base + "/versions/{version}")
     return {
@@ -32,7 +40,7 @@ def document(project: Project[Any], model: str) -> dict[str, Any]:
         "paths": {
             **_model_paths(base),
             **{path: item | {"parameters": [VERSION]} for path, item in of_version.items()},
-            "/predict": {"post": _post("Predict records, one object for each row", RECORDS, _ref("Predictions"))},
+            "/predict": {"post": _post("Predict records, one object for each row", records, _ref("Predictions"))},
             "/v2": {"get": _get("The server's name and version", _object(name="string", version="string"))},
             "/v2/health/live": {"get": _get("Whether the process answers", _object(live="boolean"))},
             "/v2/health/ready": {"get": _ready("Whether requests should be sent here", _object(ready="boolean"))},
@@ -40,6 +48,19 @@ def document(project: Project[Any], model: str) -> dict[str, Any]:
         },
         "components": {"schemas": schemas},
     }
+
+
+def _record(columns: Columns) -> dict[str, Any]:
+    """Return the schema of a row."""
+    types: dict[str, Any] = {tensor.name: _type(tensor) for tensor in columns.tensors}
+    for name, kind in types.items():
+        if kind in ("number", "string") or name in columns.missing:
+            types[name] = [kind, "null"]  # to these, null is a missing value
+    return _object(**types) | {"additionalProperties": False}
+
+
+def _type(tensor: TensorMetadata) -> str:
+    return JSON_TYPES.get(tensor.datatype, "number")
 
 
 def _model_paths(base: str) -> dict[str, dict[str, Any]]:
@@ -76,7 +97,7 @@ def _content(schema: dict[str, Any], media: str = "application/json") -> dict[st
     return {media: {"schema": schema}}
 
 
-def _object(**properties: str) -> dict[str, Any]:
+def _object(**properties: Any) -> dict[str, Any]:
     types = {name: {"type": kind} for name, kind in properties.items()}
     return {"type": "object", "properties": types, "required": list(types)}
 

@@ -17,12 +17,16 @@ MATRIX = 2
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
-    """A named array: `data` is flat or nested, in row-major order."""
+    """A named array."""
 
     name: str
+    """The name of the column, or of a matrix of all."""
     shape: list[int]
+    """[rows] or [rows, 1] of one column, [rows, columns] of a matrix."""
     datatype: str
+    """The protocol's, such as `FP64`, `INT64`, `BOOL` or, for texts and dates, `BYTES`."""
     data: list[Any]
+    """The values, flat or nested, in row-major order; None is a missing one."""
     parameters: dict[str, Any] | None = None
 
 
@@ -46,8 +50,11 @@ class InferenceResponse(msgspec.Struct, omit_defaults=True):
     """The answer to a call of `infer`; `id` and `parameters` are the request's."""
 
     model_name: str
+    """The name of the model that answered."""
     model_version: str
+    """Its version."""
     outputs: list[Tensor]
+    """One tensor of shape [rows], whose `data` has the answers."""
     id: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -98,6 +105,13 @@ def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
 def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
     """Return one row per record, in which `null` stands for a missing value of the column's own type.
 
+    Args:
+        records: the values of each row, by the names of the columns.
+        columns: what is expected, such as `runtime.interface.columns`.
+
+    Returns:
+        A matrix [rows, columns] of numbers where the model takes one, else a DataFrame, as `Runtime.predict` takes it.
+
     Raises:
         Refusal: a record lacks a column, has an unknown one, or a value of the wrong type.
     """
@@ -123,10 +137,19 @@ def output_tensor(name: str, answers: NDArray[Any]) -> Tensor:
     Raises:
         TypeError: the protocol has no datatype for the answers.
     """
+    return Tensor(name, list(answers.shape), datatype_of(answers), answers.ravel().tolist())
+
+
+def datatype_of(answers: NDArray[Any]) -> str:
+    """Return what the protocol calls the type of answers.
+
+    Raises:
+        TypeError: it has no datatype for them.
+    """
     for datatype, numpy_type in NUMPY_TYPES.items():
         if answers.dtype == numpy_type or (datatype == "BYTES" and answers.dtype.kind == "U"):
-            return Tensor(name, list(answers.shape), datatype, answers.ravel().tolist())
-    raise TypeError(f"The model answers with {answers.dtype}, which the protocol cannot carry.")
+            return datatype
+    raise TypeError(f"The answers are {answers.dtype}, which the protocol cannot carry.")
 
 
 def input_tensors(rows: pd.DataFrame, columns: list[TensorMetadata]) -> list[Tensor]:

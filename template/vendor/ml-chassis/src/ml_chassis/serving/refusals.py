@@ -7,17 +7,26 @@ from starlette.exceptions import HTTPException
 
 
 class Reason(Enum):
-    """Why, as the metrics and the status of the answer tell it."""
+    """Why a request is refused: the label in the metrics, and the status of the answer."""
 
     INVALID = "invalid", HTTPStatus.BAD_REQUEST
+    """It is not what was expected, which is what a hook says too."""
     NOT_SERVED = "not_served", HTTPStatus.NOT_FOUND
+    """It asks for another model or version."""
     SLOW_BODY = "slow_body", HTTPStatus.REQUEST_TIMEOUT
+    """It did not come within `serve_timeout_seconds`."""
     LARGE_BODY = "large_body", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    """It has more than `serve_max_bytes`."""
     MODEL_FAILED = "model_failed", HTTPStatus.INTERNAL_SERVER_ERROR
+    """The model, or a hook, raised an exception."""
     SERVER_FAILED = "server_failed", HTTPStatus.INTERNAL_SERVER_ERROR
+    """Something else did."""
     LOADING = "loading", HTTPStatus.SERVICE_UNAVAILABLE
+    """The model is not there yet."""
     QUEUE_FULL = "queue_full", HTTPStatus.SERVICE_UNAVAILABLE
+    """As many requests wait as `serve_max_waiting` allows."""
     TIMEOUT = "timeout", HTTPStatus.GATEWAY_TIMEOUT
+    """There was no answer within `serve_timeout_seconds`."""
 
     def __init__(self, label: str, status: HTTPStatus) -> None:
         self.label = label
@@ -25,7 +34,12 @@ class Reason(Enum):
 
 
 class Refusal(HTTPException):
-    """What a client is told in place of a prediction: what was wrong and what was expected."""
+    """What a client is told in place of a prediction, as `{"error": message}` with the status of the reason.
+
+    Args:
+        message: what was wrong and what was expected.
+        reason: why, as the metrics count it.
+    """
 
     def __init__(self, message: str, reason: Reason = Reason.INVALID) -> None:
         self.reason = reason

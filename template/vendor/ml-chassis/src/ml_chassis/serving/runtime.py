@@ -8,18 +8,20 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import FrameType
-from typing import Any, Generic, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from ml_chassis.errors import ProjectError
-from ml_chassis.project import Project, Settings
 from ml_chassis.serving.batching import Batcher
 from ml_chassis.serving.columns import Rows
+from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
 from ml_chassis.serving.model import ServedModel, load
 from ml_chassis.serving.refusals import Reason, Refusal
+from ml_chassis.settings import Settings
 
 STARTUP_FAILURE = 3
 """The exit code that tells uvicorn not to start the worker again."""
@@ -31,7 +33,7 @@ class Observer(Protocol):
     """Takes note of predictions, beside their way to the client."""
 
     def see(self, rows: Rows, answers: NDArray[Any]) -> None:
-        """Take note of rows and the model's answers for them. It is called in the event loop, for each request."""
+        """Take note of what the model was asked and answered. It is called in the event loop, for each request."""
 
     async def close(self) -> None:
         """End, as the server does."""
@@ -41,15 +43,20 @@ Observe = Callable[[ServedModel, Settings], Observer]
 """What starts to observe a model that is loaded. It is called in the event loop."""
 
 
-class Runtime(Generic[Settings]):
-    """Loads the model while the process is live already, and keeps to the limits of the settings."""
+class Runtime:
+    """The model in one process of the server, as `app.state.runtime` has it.
 
-    def __init__(self, project: Project[Settings], settings: Settings, observe: Observe[Settings] | None) -> None:
+    It is loaded while the process is live already, and kept to the limits of the settings.
+    """
+
+    def __init__(self, settings: Settings, observe: Observe | None, hooks: Hooks | None = None) -> None:
         self.settings = settings
-        self._types, self._observe = project.model_types, observe
+        """Those of the server, with its limits."""
+        self._observe, self._hooks = observe, hooks or Hooks()
         self.draining = False
         self._model: ServedModel | None = None
-        self._batcher: Batcher | None = None
+        self._interface: Interface | None = None
+        self._batcher: Batcher[Prediction] | None = None
         self._observer: Observer | None = None
 
     @property
@@ -74,29 +81,46 @@ class Runtime(Generic[Settings]):
             raise _loading()
         return self._model
 
+    @property
+    def interface(self) -> Interface:
+        """The model as clients see it.
+
+        Raises:
+            Refusal: it is loading.
+        """
+        if self._interface is None:
+            raise _loading()
+        return self._interface
+
     async def predict(self, rows: Rows) -> NDArray[Any]:
-        """Return one answer for each row.
+        """Return one answer for each row of a client.
+
+        Args:
+            rows: as `interface.columns` makes them, for example by `rows_of_records`.
+
+        Returns:
+            What clients get, as an array of shape [rows].
 
         Raises:
             Refusal: no rows, or more than `serve_max_rows`; the model is loading, fails, or has no answer within
-                `serve_timeout_seconds`; `serve_max_waiting` requests wait already.
+                `serve_timeout_seconds`; `serve_max_waiting` requests wait already; a hook refuses.
         """
         if not 0 < len(rows) <= self.settings.serve_max_rows:
             raise Refusal(f"The request has {len(rows)} rows; expected 1 to {self.settings.serve_max_rows}.")
         if self._batcher is None:
             raise _loading()
         try:
-            answers = await self._batcher.predict(rows)
+            found = await self._batcher.predict(rows)
         except Refusal:
             raise
-        except Exception as error:  # what a model's own library raises is unforeseeable
+        except Exception as error:  # what a model's own library or a hook raises is unforeseeable
             logger.exception("The model failed")
             complaint = "The model failed on these rows; the server's log has the cause."
             raise Refusal(complaint, Reason.MODEL_FAILED) from error
         ROWS.labels(self.name, self.version).inc(len(rows))
         if self._observer:
-            self._observer.see(rows, answers)
-        return answers
+            self._observer.see(rows if found.model_rows is None else found.model_rows, found.model_answers)
+        return found.answers
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
@@ -112,7 +136,8 @@ class Runtime(Generic[Settings]):
 
     async def _load(self) -> None:
         try:
-            self._start(await asyncio.to_thread(load, self.settings, self._types))
+            project = self.settings.project
+            self._start(await asyncio.to_thread(load, self.settings, project.model_types, project.model_loader))
         except Exception as error:  # raised further, it would end with the task, and the server would load for ever
             logger.error("%s", error, exc_info=not isinstance(error, ProjectError))
             os._exit(STARTUP_FAILURE)
@@ -124,7 +149,10 @@ class Runtime(Generic[Settings]):
             with seconds.time():
                 return model.predict(rows)
 
-        self._batcher = Batcher(predict, self.settings.serve_max_waiting, self.settings.serve_timeout_seconds)
+        self._interface = interface(replace(model, predict=predict), self._hooks)
+        self._batcher = Batcher(
+            self._interface.predict, self.settings.serve_max_waiting, self.settings.serve_timeout_seconds
+        )
         self._observer = self._observe(model, self.settings) if self._observe else None
         gc.freeze()  # or each search for garbage looks through the libraries too, and requests wait
         self._model = model

@@ -8,16 +8,16 @@ from contextlib import suppress
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from ml_chassis.project import Project, Settings
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.model import resolve
 from ml_chassis.serving.runtime import STARTUP_FAILURE
+from ml_chassis.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the proxies in front keep idle connections, so that it is never the server that closes one in use."""
 
 
-def serve(project: Project[Settings], settings: Settings) -> None:
+def serve(settings: Settings) -> None:
     """Serve the model that the settings name, in as many processes as they say.
 
     Each process makes its application by `app`, without arguments, in the module `serving` of the project's package.
@@ -31,7 +31,7 @@ def serve(project: Project[Settings], settings: Settings) -> None:
         if settings.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where the processes add their counts up
         config = uvicorn.Config(
-            f"{project.package}.serving:app",
+            f"{settings.project.package}.serving:app",
             factory=True,
             host=settings.serve_host,
             port=settings.serve_port,

@@ -5,7 +5,6 @@ import os
 import time
 import uuid
 from itertools import count
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +24,7 @@ logger = logging.getLogger(__package__)
 class Telemetry:
     """Wraps the application: counts, times and logs each request, and adds headers to each answer."""
 
-    def __init__(self, app: ASGIApp, runtime: Runtime[Any]) -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
         self._app = app
         self._runtime = runtime
 

@@ -1,1 +1,0 @@
-"""What is watched while the model serves: its data, its drift and its accuracy."""

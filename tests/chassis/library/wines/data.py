@@ -1,0 +1,5 @@
+"""Where the rows come from."""
+
+from ml_chassis.data import read_rows as load
+
+__all__ = ["load"]
