@@ -1,5 +1,6 @@
 """The repository that the tests run in, which has everything (preset=full)."""
 
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ FOLDER = Path.cwd()
 (PACKAGE,) = (file.parent.name for file in FOLDER.glob("src/*/cli.py"))
 PROJECT: Project = import_module(PACKAGE).PROJECT
 TARGET = "cultivar"
+
+
+def copy_package(folder: Path, *files: str) -> Path:
+    """Copy the repository's package and some of the files beside `src`, and return where the package is."""
+    package = folder / "src" / PACKAGE
+    shutil.copytree(FOLDER / "src" / PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in files:
+        shutil.copy(FOLDER / name, folder)
+    return package
 
 
 def make_champion(settings: Settings, rows: pd.DataFrame) -> Any:

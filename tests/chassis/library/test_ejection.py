@@ -6,15 +6,14 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import ml_chassis
 import pytest
 from ml_chassis.errors import LibraryError
 from ml_chassis.library.ejection import ejected, ejection, is_outdated
+from repository import PACKAGE, copy_package
 
-PACKAGE = "wine_cultivars"
 LIBRARY = Path(str(ml_chassis.__file__)).parent
 MODULES = [
     ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
@@ -34,13 +33,7 @@ for name in sys.argv[1:]:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Return a copy of what the command changes in the repository that the tests run in."""
-    found = find_spec(PACKAGE)
-    assert found
-    assert found.origin
-    package = Path(found.origin).parent
-    shutil.copytree(package, tmp_path / "src" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(package.parents[1] / name, tmp_path)
+    copy_package(tmp_path, "pyproject.toml", "README.md", "LICENSE")
     return tmp_path
 
 

@@ -3,7 +3,6 @@
 import importlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,6 +37,7 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 from mlflow.types import ColSpec
 from numpy.typing import NDArray
+from repository import PACKAGE, TARGET, copy_package
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -48,8 +47,6 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 PAGE = Path(__file__).parents[3] / "docs/extending.md"
-PACKAGE = "wine_cultivars"
-TARGET = "cultivar"
 SECONDS_TO_LOAD = 60
 
 Extended = Callable[[str], ModuleType]
@@ -99,7 +96,7 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Extend
             del sys.modules[name]
 
     def extend(section: str) -> ModuleType:
-        write_down(section, copied(tmp_path / "repository"))
+        write_down(section, copy_package(tmp_path / "repository", "pyproject.toml"))
         monkeypatch.syspath_prepend(str(tmp_path / "repository/src"))
         monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
@@ -108,17 +105,6 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Extend
 
     yield extend
     forget()
-
-
-def copied(repository: Path) -> Path:
-    """Copy what the checks of the repository that the tests run in look at, and return the package's folder."""
-    found = find_spec(PACKAGE)
-    assert found
-    assert found.origin
-    package = Path(found.origin).parent
-    shutil.copytree(package, repository / "src" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(package.parents[1] / "pyproject.toml", repository)
-    return repository / "src" / PACKAGE
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +193,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_example_is_clean_and_typed(section: str, tmp_path: Path, cache: Path) -> None:
-    write_down(section, copied(tmp_path))
+    write_down(section, copy_package(tmp_path, "pyproject.toml"))
 
     for command in ("ruff check src", "ruff format --check src", f"mypy --cache-dir={cache} src"):
         arguments = [sys.executable, "-m", *command.split()]
