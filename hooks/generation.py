@@ -1,4 +1,4 @@
-"""What the hooks of Cookiecutter do: Copier checks its answers and writes the repository, as `copier copy` would."""
+"""What the hooks of Cookiecutter do: Copier checks the answers and writes the repository, as `copier copy` would."""
 
 import os
 import re
@@ -30,29 +30,28 @@ ENDS = [signal.Signals[name] for name in ("SIGINT", "SIGHUP") if name in signal.
 Context = dict[str, Any]
 
 
-def check(context: Context) -> None:
-    """End with a message and write nothing, if Copier would refuse an answer."""
+def check_folder() -> None:
+    """End with a message, if the current folder is that of another repository."""
     if any(Path.cwd().iterdir()):
         raise failure(f"{Path.cwd()} holds files; choose a new folder, or update a repository with `copier update`.")
-    with removed_at_interrupt():
-        run_copier(context, "--pretend", "--exclude", "*")
 
 
 def write(context: Context) -> None:
-    """Write the repository into the current folder."""
+    """Write the repository into the current folder, unless Copier refuses an answer, which it does first."""
     with removed_at_interrupt():
+        Path("README.md").unlink()  # which says what to do where hooks do not run
         run_copier(context)
         record_source(context)
     print(f"{Path.cwd()} is ready. Go on there with `git init -b main`, `make setup` and `make run`, or its README.")
 
 
-def run_copier(context: Context, *options: str) -> None:
+def run_copier(context: Context) -> None:
     """Run `copier copy` on the template that Cookiecutter has on disk."""
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch, "answers.yml")
         data.write_text(yaml.safe_dump(answers(context)), encoding="utf-8")
-        given = ["--defaults", "--overwrite", "--quiet", "--vcs-ref", "HEAD", "--data-file", str(data)]
-        command = [*copier(), "copy", *given, *options, str(TEMPLATE), str(Path.cwd())]
+        given = ["--defaults", "--quiet", "--vcs-ref", "HEAD", "--data-file", str(data)]
+        command = [*copier(), "copy", *given, str(TEMPLATE), str(Path.cwd())]
         done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         # A refusal ends a traceback.

@@ -136,7 +136,7 @@ def test_uvx_may_bring_copier(alone: Path, template: Path, output: Path, path: C
     assert (output / "wine-cultivars/Makefile").is_file()
 
 
-@pytest.mark.parametrize("begun", ["scratch/*/answers.yml", "output/*/Makefile"], ids=["checking", "writing"])
+@pytest.mark.parametrize("begun", ["scratch/*/answers.yml", "output/*/Makefile"], ids=["starting", "writing"])
 @pytest.mark.parametrize("closed", [False, True], ids=["ctrl-c", "closed"])
 def test_terminal_that_ends_it_leaves_nothing_behind(
     closed: bool, begun: str, template: Path, output: Path, tmp_path: Path

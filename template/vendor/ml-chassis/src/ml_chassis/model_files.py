@@ -7,16 +7,16 @@ project whose models are of another kind brings what loads them, and answers for
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import skops.io
-from mlflow.artifacts import download_artifacts
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
 from sklearn.pipeline import Pipeline
 
 from ml_chassis.digests import digest
 from ml_chassis.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlflow.models import Model
 
 FLAVOUR, LOADER, FORMAT, FILE = "sklearn", "mlflow.sklearn", "skops", "model.skops"
 """What MLflow writes of the one kind of model that is loaded."""
@@ -40,7 +40,7 @@ class LoadedModel(NamedTuple):
     """A fitted model, what MLflow notes with it, and the folder of its files."""
 
     model: Predictor
-    record: Model
+    record: "Model"
     folder: Path
 
 
@@ -93,6 +93,10 @@ def load(uri: str, types: Sequence[str], expected: str = "", loader: Loader | No
     Raises:
         ModelError: it cannot be read, has other files than expected, or is of a kind that is not loaded.
     """
+    from mlflow.artifacts import download_artifacts  # slow to import, and the step that trains needs none of it
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model
+
     try:
         folder = Path(download_artifacts(uri))
     except (MlflowException, OSError) as error:
@@ -113,7 +117,7 @@ def load(uri: str, types: Sequence[str], expected: str = "", loader: Loader | No
         raise ModelError(f"The model {uri!r} cannot be loaded: {str(error).rstrip('.')}.") from error
 
 
-def _check_kind(record: Model) -> None:
+def _check_kind(record: "Model") -> None:
     """Refuse what would run code of the model's own, were MLflow to load it."""
     flavour, function = record.flavors.get(FLAVOUR, {}), record.flavors.get("python_function", {})
     if function.get("loader_module") != LOADER:

@@ -1,18 +1,20 @@
 """What becomes of a trained model: it is recorded, made a version, and perhaps the champion."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlflow
 import pandas as pd
 import typer
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
-from sklearn.pipeline import Pipeline
 
-from ml_chassis.evaluation import Verdict
 from ml_chassis.monitoring.gateway import push
 from ml_chassis.registry import Registry
 from ml_chassis.settings import Settings
-from ml_chassis.tracking import log_training
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from ml_chassis.evaluation import Verdict
 
 
 class Recorded(NamedTuple):
@@ -26,10 +28,10 @@ class Recorded(NamedTuple):
 
 def record(
     settings: Settings,
-    model: Pipeline,
+    model: "Pipeline",
     training_rows: pd.DataFrame,
     held_out_rows: pd.DataFrame,
-    verdict: Verdict,
+    verdict: "Verdict",
     notes: list[str],
     target: str,
     seed: int,
@@ -56,6 +58,8 @@ def record(
         RegistryError: MLflow cannot be reached, or refuses.
         ServingError: no server could send the model's answers.
     """
+    from ml_chassis.tracking import log_training  # slow to import, and a promotion needs none of it
+
     project = settings.project
     metrics = [({"metric": name}, value) for name, value in verdict.metrics.items()]
     push(settings, ("pipeline", f"{project.name}-training"), {"pipeline_run_metric": metrics})
