@@ -14,7 +14,6 @@ from tests.running import ROOT, run
 LIBRARY = "vendor/ml-chassis"
 TESTS = Path(__file__).parent / "library"
 """Tests of the library's modules. They run in a repository that installs all that these need."""
-MODULES = sorted(path.name for path in TESTS.glob("test_*.py"))
 
 in_a_repository = pytest.mark.xdist_group("library")
 
@@ -28,10 +27,9 @@ def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 @in_a_repository
-@pytest.mark.parametrize("module", MODULES)
-def test_units_work(repository: Project, module: str) -> None:
+def test_units_work(repository: Project) -> None:
     options = ["-q", "-p", "no:cacheprovider", f"--confcutdir={TESTS}", f"--config-file={LIBRARY}/pyproject.toml"]
-    run("uv", "run", "pytest", *options, str(TESTS / module), cwd=repository.folder, env=repository.environment)
+    run("uv", "run", "pytest", *options, str(TESTS), cwd=repository.folder, env=repository.environment)
 
 
 @in_a_repository
