@@ -15,7 +15,7 @@ from .releases import WITH_LIBRARY
 @pytest.mark.parametrize("release", WITH_LIBRARY)
 def test_library_works_in_a_repository_of_an_earlier_release(release: str, releases: Path, tmp_path: Path) -> None:
     folder = tmp_path / "repository"
-    run_copy(str(releases), folder, data={"preset": "minimal"}, vcs_ref=release, defaults=True, quiet=True)
+    run_copy(str(releases), folder, data={"preset": "full"}, vcs_ref=release, defaults=True, quiet=True)
     shutil.rmtree(folder / "vendor")
     shutil.copytree(ROOT / "template/vendor", folder / "vendor")
     project = Project(folder)
