@@ -65,6 +65,14 @@ def test_refused_answer_leaves_a_folder_that_was_there(template: Path, output: P
     assert list((output / "json").iterdir()) == []
 
 
+def test_refused_answer_is_corrected_in_the_folder_that_was_kept(template: Path, render: Render, output: Path) -> None:
+    refused = start(str(template), "--no-input", "--keep-project-on-failure", "extras=ray", cwd=output)
+    corrected = start(str(template), "--no-input", "--overwrite-if-exists", cwd=output)
+
+    assert (refused.returncode, corrected.returncode) == (1, 0), corrected.stderr
+    assert differing(output / "wine-cultivars", render()) == []
+
+
 def test_repository_that_is_there_is_not_overwritten(template: Path, output: Path) -> None:
     readme = output / "wine-cultivars/README.md"
     readme.parent.mkdir()

@@ -1,5 +1,7 @@
-"""What `step` has a cluster give the pod of a step, by what the project chose."""
+"""What `step` has a cluster give the pod of a step, by what the project chose, and what steps wait for."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +139,19 @@ def test_steps_of_a_project_without_a_platform_are_for_no_cluster(file: Path) ->
 
     assert len(compiled(project, file)) == 1
     assert variables(project, file) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "unused"),
+    [
+        ("model_files", ["mlflow", "matplotlib"]),
+        ("pipelines.outcome", ["sklearn", "matplotlib", "skops"]),
+        ("data", ["mlflow", "sklearn", "pandera"]),
+    ],
+    ids=["train", "promote", "split"],
+)
+def test_step_waits_for_no_import_that_it_does_not_use(module: str, unused: list[str]) -> None:
+    code = f"import sys, ml_chassis.{module}; print(sorted(set(sys.modules) & set({unused})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
