@@ -1,4 +1,7 @@
-"""Runs the whole test suite: two parts, the second whatever became of the first, and one summary of both."""
+"""Runs the whole test suite: two parts, the second whatever became of the first, and one summary of both.
+
+Every Python of a generated project that the tests start records which lines of the library it runs.
+"""
 
 import os
 import subprocess
@@ -6,7 +9,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 INSTALLATION = "tests/platform/test_install.py"
@@ -15,6 +18,7 @@ BESIDE = (
     "tests/local/test_demo.py",
     "tests/lifecycle",
     "tests/local/test_docs.py",
+    "tests/local/test_identity.py",
     "tests/local/test_model_server.py",
     "tests/local/test_model_server_life.py",
     "tests/site",
@@ -24,6 +28,26 @@ BESIDE = (
 
 The installation's worker is given the next of the list long before it is free.
 """
+LIBRARY = Path(__file__).parent.parent / "template/vendor/ml-chassis/src/ml_chassis"
+COVERAGE = """\
+[run]
+source_pkgs = ml_chassis
+parallel = true
+data_file = {folder}/data
+# What ends without Python's own end is recorded too.
+patch = _exit
+sigterm = true
+disable_warnings = module-not-imported, module-not-measured, no-data-collected
+[paths]
+library =
+    {library}
+    */ml_chassis
+[report]
+skip_covered = true
+"""
+"""How that is recorded: of each copy, as of the one here."""
+LEAST_COVERED = 90
+"""Percent of the library that the tests have to run in CI, where none is skipped."""
 WORKERS = f"--numprocesses={(os.cpu_count() or 1) + 1}"
 """One more than processors, as what uses a cluster mostly waits."""
 PARTS = {
@@ -56,6 +80,19 @@ def main(parts: Mapping[str, Sequence[str]] = PARTS) -> int:
     return int(any(statuses))
 
 
+def covered(parts: Callable[[], int]) -> int:
+    """Run the parts, say how much of the library they ran, and return the exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder, "rules")
+        rules.write_text(COVERAGE.format(folder=folder, library=LIBRARY))
+        os.environ["LIBRARY_COVERAGE"] = str(rules)
+        status = parts()
+        least = LEAST_COVERED if "CI" in os.environ else 0
+        for command in (["combine", "--quiet"], ["report", f"--fail-under={least}"]):
+            reported = subprocess.run([sys.executable, "-m", "coverage", *command, f"--rcfile={rules}"], check=False)
+        return status or reported.returncode
+
+
 def read(report: Path, outcomes: dict[str, str], reasons: Counter[str]) -> None:
     """Add what a report in JUnit's format tells of each test, and why some were skipped; an error is a failure."""
     for case in ET.parse(report).iter("testcase"):  # noqa: S314  pytest wrote it
@@ -72,6 +109,6 @@ def read(report: Path, outcomes: dict[str, str], reasons: Counter[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(covered(main))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -19,6 +19,8 @@ from tests.running import ROOT, commit_all, run, set_version
 
 Render = Callable[..., Path]
 CLUSTER = pytest.StashKey[IO[str] | None]()
+SHARED = {"image_project": "image", "kubeflow": "prometheus", "trained": "model-server", "watched": "prometheus"}
+"""What takes a minute to make, and the group of the tests that use it: one worker makes it for them all."""
 
 
 class Failures:
@@ -39,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.stash[CLUSTER] = take_cluster()
         config.pluginmanager.register(Failures(config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker run what shares a project."""
+    for item in items:
+        for fixture in SHARED.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(SHARED[fixture]))
 
 
 @pytest.fixture(scope="session", autouse=True)

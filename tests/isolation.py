@@ -21,7 +21,7 @@ MACHINE = dict(os.environ)
 TOLD = (
     *("CI", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*"),
     *("CLUSTER_TAKEN", "KFP_ENDPOINT", "KUBECONFIG", "LOAD_IMAGE", "OPERATORS", "OPERATORS_BUILD"),
-    *("PIPELINES_NAMESPACE", "UPDATE_FILE_LISTS"),
+    *("LIBRARY_COVERAGE", "PIPELINES_NAMESPACE", "UPDATE_FILE_LISTS"),
 )
 """What is said to the tests alone, and to no project: where clusters are, and Git's way to remote bases."""
 PROGRAMS = ("ASDF_*", "JAVA_HOME", "LOGNAME", "MISE_*", "PATH", "PYENV_*", "TMPDIR", "USER")
@@ -96,8 +96,9 @@ def environment(machine: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def of_a_user() -> dict[str, str]:
-    """Return the environment without what is said to the tests alone."""
-    return {name: value for name, value in os.environ.items() if not matches(name, *TOLD)}
+    """Return the environment without what is said to the tests alone, by which coverage of the library is recorded."""
+    recorded = {"COVERAGE_PROCESS_START": os.environ["LIBRARY_COVERAGE"]} if "LIBRARY_COVERAGE" in os.environ else {}
+    return {name: value for name, value in os.environ.items() if not matches(name, *TOLD)} | recorded
 
 
 def lend(theirs: Path, machine: Mapping[str, str], home: Path) -> None:

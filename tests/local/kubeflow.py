@@ -17,6 +17,8 @@ from tests.cluster.kubectl import cluster_settings, kubectl, require_cluster, tr
 from tests.needs import give_up
 from tests.running import run
 
+from .projects import lend_byte_code
+
 ENDPOINT = "http://127.0.0.1:8888"
 CURL = ("curl", "--silent", "--show-error", "--fail")
 MLFLOW = "http://127.0.0.1:5000"
@@ -46,8 +48,10 @@ DELETION_OF_ONE_ALONE = """
                             found["metadata"]["ownerReferences"] = [o for o in owners if o["name"] != name]
 """
 """What Kubernetes does before, and the stand-in for it does not know."""
-IMAGE_OF_STEPS = "--group pipeline --compile-bytecode"
-"""What `uv sync` installs into it; steps that may not write byte code would compile all at each start."""
+IMAGE_OF_STEPS = "--group pipeline"
+"""What `uv sync` installs into it."""
+OWN_CODE = ("ml_chassis", "wine_cultivars")
+"""What a checkout has elsewhere than an image."""
 
 
 @dataclass(frozen=True)
@@ -211,11 +215,21 @@ def started(folder: Path, project: Path, manifests: Path, environment: dict[str,
     git = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
     try:
         run(str(scripts / "up"), str(folder), str(project), str(scripts), network, env=environment | git | settings)
-        yield Stack.at(folder)
+        stack = Stack.at(folder)
+        give_byte_code(stack.app / ".venv", project / ".venv")
+        yield stack
     finally:
         run(str(scripts / "down"), str(folder), network)
         with suppress(FileNotFoundError, ProcessLookupError):  # the API server does not end when it is asked to
             os.kill(int((folder / "log/apiserver.pid").read_text()), signal.SIGKILL)
+
+
+def give_byte_code(environment: Path, lender: Path) -> None:
+    """Have an image's environment hold byte code: steps may not write any, and would compile all at each start."""
+    libraries = environment / "lib"
+    lend_byte_code(lender / "lib", libraries)
+    own = [str(found) for name in OWN_CODE for found in libraries.glob(f"*/site-packages/{name}")]
+    run(str(environment / "bin/python"), "-m", "compileall", "-q", *own)
 
 
 def with_orphans(scripts: Path, folder: Path) -> Path:

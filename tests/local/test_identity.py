@@ -12,8 +12,6 @@ from tests.running import commit_all, run
 
 from .projects import Project
 
-pytestmark = pytest.mark.xdist_group("model-server")  # as the tests of the project that it shares
-
 COMMAND = ("-c", "from wine_cultivars.cli import main; main()")
 EDITS = """
 from pathlib import Path

@@ -15,8 +15,6 @@ from tests.local.projects import Project
 from tests.local.test_frameworks import SAMPLE
 from tests.running import run
 
-pytestmark = pytest.mark.xdist_group("image")
-
 RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--user=65532:65532", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 TOOLS = "for tool in uv pip pip3 gcc cc make git curl; do command -v $tool; done; true"
 DIGEST = "find * -type f ! -path registered_model_meta | LC_ALL=C sort | xargs sha256sum | sha256sum"

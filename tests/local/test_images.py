@@ -14,8 +14,6 @@ from tests.running import run
 from .data_servers import free_port
 from .projects import Project
 
-pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
-
 ASK = "import sys; from ml_chassis.images import located; print(located(sys.argv[1], None))"
 MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIGURATION = b"{}"

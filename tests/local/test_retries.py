@@ -273,14 +273,10 @@ print(json.dumps([[process.exitcode for process in processes], [found[0] for fou
 
 
 @pytest.fixture
-def told(trained: Project, tmp_path: Path) -> Any:
+def told(watched: Project, tmp_path: Path) -> Any:
     """Return a function that has a script of steps run in an empty folder, and returns what it tells."""
-    return lambda script: tell(trained, tmp_path, script)
-
-
-def tell(project: Project, folder: Path, script: str) -> Any:
-    """Run a script of a project's steps in an empty folder, and return what it tells."""
-    return json.loads(python(project, f"import os\nos.chdir({str(folder)!r})\n{STEPS}\n{script}"))
+    beginning = f"import os\nos.chdir({str(tmp_path)!r})\n{STEPS}"
+    return lambda script: json.loads(python(watched, f"{beginning}\n{script}"))
 
 
 def test_registration_that_died_again_and_again_ends_as_if_nothing_had_happened(told: Any) -> None:
@@ -291,9 +287,8 @@ def test_registration_that_died_again_and_again_ends_as_if_nothing_had_happened(
     assert [version[:2] for version in found["quiet"]["versions"]] == [[1, "better"]]
 
 
-@pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
-def test_report_that_died_again_and_again_is_one_report(watched: Project, tmp_path: Path) -> None:
-    found = tell(watched, tmp_path, REPORT)
+def test_report_that_died_again_and_again_is_one_report(told: Any) -> None:
+    found = told(REPORT)
 
     assert (found["code"], found["deaths"] > 4) == (0, True)
     assert found["troubled"] == found["quiet"]

@@ -18,8 +18,6 @@ from tests.running import run
 from .kubeflow import MLFLOW, TABLE, Kubeflow, Stack
 from .projects import Project, read_until
 
-pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
-
 STEPS = ["ingest", "validate", "split", "train", "evaluate", "register", "promote", "report-run"]
 ROWS, ROWS_OF_THE_SAMPLE = 20, 178
 LOST_SECONDS = 8

@@ -12,8 +12,6 @@ import pytest
 from .kubeflow import TABLE, Kubeflow, Stack
 from .projects import Project
 
-pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
-
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 ROWS = 150
 """Of the sample's 178."""

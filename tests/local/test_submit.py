@@ -15,8 +15,6 @@ from .guarded_server import GuardedServer, guarded_server
 from .kubeflow import Stack
 from .projects import Project, read_until
 
-pytestmark = pytest.mark.xdist_group("prometheus")  # as the tests of the project that it shares
-
 EDITOR = "default-editor"
 SECONDS_TO_GIVE_UP = 30
 """Of the five minutes for which a lost server is waited for."""

@@ -110,10 +110,7 @@ def run(context: typer.Context) -> None:
     from ml_chassis.pipelines.local import run_local
 
     settings = settings_of(context)
-    outputs = run_local(pipelines(settings.project)["training"], training_arguments(settings), settings)
-    version = int(outputs["version"])
-    outcome = "is the champion" if outputs["promoted"] else "is registered, not promoted"
-    typer.echo(f"Version {version} of {settings.model_name} {outcome}: {_registry(settings).reason(version)}.")
+    run_local(pipelines(settings.project)["training"], training_arguments(settings), settings)
 
 
 def batch(

@@ -25,11 +25,14 @@ from ml_chassis.settings import Settings
 STARTED = re.compile(r"Executing task \S*?'([\w-]+)'")
 ENDED = re.compile(r"Task \S*?'([\w-]+)'\S* finished with status \S*?(SUCCESS|FAILURE)")
 NOTE = re.compile(r"^\s*Note: (.+)")
+RESULT = re.compile(r"^\s*Result: (.+)")
 CAUSE = re.compile(r"^\s*[\w.]*(?:Error|Exception): (.+)")
 
 
 def run_local(pipeline: BaseComponent, arguments: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Run a pipeline on this machine, each step in a process of its own, and print a row per step with its time.
+
+    What a step prints after `Note: ` is shown above its row, and what it prints after `Result: ` below.
 
     Args:
         pipeline: what `dsl.pipeline` made.
@@ -89,19 +92,24 @@ class _StepReport(io.TextIOBase):
     def __init__(self, log: TextIO, console: Console, status: Status) -> None:
         self.step = "setup"
         self.cause = ""
+        self._result = ""
         self._log, self._console, self._status = log, console, status
         self._began = time.perf_counter()
 
     def write(self, text: str) -> int:
         self._log.write(text)
         if started := STARTED.search(text):
-            self.step, self.cause, self._began = started[1], "", time.perf_counter()
+            self.step, self.cause, self._result, self._began = started[1], "", "", time.perf_counter()
             self._status.update(self.step)
         elif ended := ENDED.search(text):
             seconds = time.perf_counter() - self._began
             self._console.print(row(ended[1], "done" if ended[2] == "SUCCESS" else "failed", seconds))
+            if self._result:
+                self._console.print(self._result, markup=False, highlight=False, soft_wrap=True)
         elif note := NOTE.match(text):
             self._console.print(f"  {note[1]}", markup=False, highlight=False)
+        elif result := RESULT.match(text):
+            self._result = result[1]
         elif cause := CAUSE.match(text):
             self.cause = cause[1]
         return len(text)

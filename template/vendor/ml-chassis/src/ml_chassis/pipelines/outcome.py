@@ -108,5 +108,6 @@ def promote(settings: Settings, version: int, passed: bool, environment: str = "
 
         deploy(settings, environment, version, dry_run=True)
     promoted, reason = registry.promote_as_judged(version) if passed else (False, registry.reason(version))
-    typer.echo(f"Version {version} is {'the champion' if promoted else 'not promoted'}: {reason}.")
+    outcome = "is the champion" if promoted else "is registered, not promoted"
+    typer.echo(f"Result: Version {version} of {settings.model_name} {outcome}: {reason}.")
     return promoted
