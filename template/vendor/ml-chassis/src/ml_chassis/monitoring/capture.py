@@ -21,7 +21,8 @@ from ml_chassis.settings import Settings
 CAPTURED = Counter("model_server_captured_rows", "Rows captured for drift reports.", ["model", "version", "outcome"])
 WRITE_SECONDS = 60
 MOST_ROWS = 10_000
-"""Rows that may wait for the next file; what is sampled beyond them is dropped, and counted as such."""
+MOST_BYTES = 32 * 1024 * 1024
+"""What may wait for the next file; rows that are sampled beyond it are dropped, and counted as such."""
 
 logger = logging.getLogger(__package__)
 
@@ -51,7 +52,8 @@ class Capture:
 
     def __init__(self, settings: Settings, version: str) -> None:
         self._settings, self._version = settings, version
-        self._rows: list[Row] = []
+        self._lines: list[bytes] = []
+        self._size = 0
         self._written = time.monotonic()
         outcomes = ("written", "dropped", "failed")
         self._counts = {outcome: CAPTURED.labels(settings.model_name, version, outcome) for outcome in outcomes}
@@ -73,31 +75,36 @@ class Capture:
 
     def write(self) -> None:
         """Write the rows kept so far. Where that fails, the log says why, and they are lost."""
-        rows, self._rows = self._rows, []
+        lines, self._lines, self._size = self._lines, [], 0
         self._written = time.monotonic()
-        if not rows:
+        if not lines:
             return
-        name = f"{rows[0].time:%Y-%m-%d/%H-%M-%S}-{uuid.uuid4().hex[:8]}.jsonl"
+        name = f"{datetime.now(UTC):%Y-%m-%d/%H-%M-%S}-{uuid.uuid4().hex[:8]}.jsonl"
         try:
             with fsspec.open(f"{folder(self._settings)}/{name}", "wb", auto_mkdir=True) as file:
-                file.write(msgspec.json.Encoder(enc_hook=_plain).encode_lines(rows))
+                file.writelines(lines)
         except Exception as error:  # what a file system's own library raises is unforeseeable
-            logger.error("%s captured rows could not be written to CAPTURE_URI: %s", len(rows), error)
-            self._counts["failed"].inc(len(rows))
+            logger.error("%s captured rows could not be written to CAPTURE_URI: %s", len(lines), error)
+            self._counts["failed"].inc(len(lines))
         else:
-            self._counts["written"].inc(len(rows))
+            self._counts["written"].inc(len(lines))
 
     def _add(self, seen: Seen, names: list[str]) -> None:
-        room = MOST_ROWS - len(self._rows)
-        self._counts["dropped"].inc(max(len(seen.rows) - room, 0))
         at = datetime.fromtimestamp(seen.at, UTC)
         hidden = dict.fromkeys(self._settings.redacted_columns)
+        room = MOST_ROWS - len(self._lines)
         rows = pd.DataFrame(seen.rows[:room], columns=names).astype(object)
         rows[rows.isna()] = None  # pandas has several values that are missing
-        records = rows.to_dict("records")
-        for place, (inputs, answer) in enumerate(zip(records, seen.answers[:room].tolist(), strict=True)):
+        added = 0
+        for inputs, answer in zip(rows.to_dict("records"), seen.answers[:room].tolist(), strict=True):
             kept = {str(column): value for column, value in inputs.items()} | hidden
-            self._rows.append(Row(at, seen.request_id, place, self._version, kept, answer))
+            line = ENCODER.encode(Row(at, seen.request_id, added, self._version, kept, answer)) + b"\n"
+            if self._size + len(line) > MOST_BYTES:
+                break
+            self._lines.append(line)
+            self._size += len(line)
+            added += 1
+        self._counts["dropped"].inc(len(seen.rows) - added)
 
 
 def folder(settings: Settings) -> str:
@@ -137,3 +144,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp | np.generic):
         return value.isoformat() if isinstance(value, pd.Timestamp) else value.item()
     raise TypeError(f"{type(value).__name__} cannot be captured")
+
+
+ENCODER = msgspec.json.Encoder(enc_hook=_plain)

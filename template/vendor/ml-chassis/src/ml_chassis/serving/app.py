@@ -12,24 +12,28 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from ml_chassis.project import Project
+from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import After, Before, Hooks
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
 from ml_chassis.serving.openapi import document
 from ml_chassis.serving.protocol import (
     ErrorMessage,
-    InferenceRequest,
     InferenceResponse,
     ModelMetadata,
     Predictions,
+    SentRequest,
+    Value,
     check_outputs,
+    check_rows,
     output_tensor,
+    read_parameters,
     rows_of_records,
     rows_of_tensors,
 )
@@ -41,6 +45,8 @@ from ml_chassis.settings import Settings
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
+MOST_SAID = 1_000
+"""Characters of a refusal, which repeats what a client sent."""
 
 
 def create_app(
@@ -96,16 +102,27 @@ def create_app(
         return _json({"name": name, "ready": runtime.ready}, code)
 
     async def infer(request: Request) -> Response:
-        call = msgspec.json.decode(await body_of(request, settings), type=InferenceRequest)
-        seen = runtime.interface
-        check_outputs(call.outputs, seen.output.name)
-        answers = await runtime.predict(rows_of_tensors(call.inputs, seen.columns))
-        answer = output_tensor(seen.output.name, answers)
-        return _json(InferenceResponse(name, runtime.version, [answer], call.id, call.parameters))
+        body, seen = await body_of(request, settings), runtime.interface
+
+        def read() -> tuple[Rows, str | None, dict[str, Any] | None]:
+            call = msgspec.json.decode(body, type=SentRequest)
+            check_outputs(call.outputs, seen.output.name)
+            rows = rows_of_tensors(call.inputs, seen.columns, settings.serve_max_rows)
+            return rows, call.id, read_parameters(call.parameters)
+
+        rows, identity, parameters = await runtime.reading(read, len(body))
+        answer = output_tensor(seen.output.name, await runtime.predict(rows))
+        return _json(InferenceResponse(name, runtime.version, [answer], identity, parameters))
 
     async def predict(request: Request) -> Response:
-        records = msgspec.json.decode(await body_of(request, settings), type=list[dict[str, Any]])
-        answers = await runtime.predict(rows_of_records(records, runtime.interface.columns))
+        body, seen = await body_of(request, settings), runtime.interface
+
+        def read() -> Rows:
+            records = msgspec.json.decode(body, type=list[dict[str, Value]])
+            check_rows(len(records), settings.serve_max_rows)
+            return rows_of_records(records, seen.columns)
+
+        answers = await runtime.predict(await runtime.reading(read, len(body)))
         return _json(Predictions(name, runtime.version, answers.tolist()))
 
     async def metrics(request: Request) -> Response:
@@ -172,19 +189,24 @@ async def body_of(request: Request, settings: Settings) -> bytes:
         settings: the limits, `serve_max_bytes` and `serve_timeout_seconds`.
 
     Raises:
-        Refusal: it is larger, or slower in coming, than the settings allow.
+        Refusal: it is larger, or slower in coming, than the settings allow, or the server holds too many others.
     """
     body = bytearray()
+    large = Refusal(f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows.", Reason.LARGE_BODY)
+    if int(request.headers.get("content-length", "0")) > settings.serve_max_bytes:
+        raise large
     try:
         async with asyncio.timeout(settings.serve_timeout_seconds):
             async for chunk in request.stream():
+                if len(body) + len(chunk) > settings.serve_max_bytes:
+                    raise large
+                request.scope["holding"].add(len(chunk))
                 body += chunk
-                if len(body) > settings.serve_max_bytes:
-                    complaint = f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows."
-                    raise Refusal(complaint, Reason.LARGE_BODY)
     except TimeoutError:
         complaint = f"The body took longer than {settings.serve_timeout_seconds} seconds to come."
         raise Refusal(complaint, Reason.SLOW_BODY) from None
+    except ClientDisconnect:
+        raise Refusal("The body did not come to its end.") from None  # which nobody reads, but the metrics count
     return bytes(body)
 
 
@@ -196,7 +218,7 @@ async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what the handler is registered for
     if isinstance(error, Refusal):
         request.scope["reason"] = error.reason  # for the metrics
-    return _json(ErrorMessage(error.detail), error.status_code, dict(error.headers or {}))
+    return _json(ErrorMessage(error.detail[:MOST_SAID]), error.status_code, dict(error.headers or {}))
 
 
 def _json(content: object, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:

@@ -132,11 +132,13 @@ class Columns:
             raise Refusal(f"Input {tensor.name!r} has a missing value; the model has seen none there in training.")
         return array
 
-    def rows_of_matrix(self, name: str, matrix: NDArray[Any]) -> Rows:
-        """Return the rows of a matrix whose columns are in the model's order."""
-        if matrix.shape[1] != len(self.tensors):
-            shape = list(matrix.shape)
+    def check_width(self, name: str, shape: list[int]) -> None:
+        """Raise a Refusal unless a matrix of this shape has as many columns as there are."""
+        if shape[1] != len(self.tensors):
             raise Refusal(f"Input {name!r} has shape {shape}; expected [rows, {len(self.tensors)}].")
+
+    def rows_of_matrix(self, name: str, matrix: NDArray[Any]) -> Rows:
+        """Return the rows of a matrix whose columns are the model's, in their order."""
         if self.as_matrix and {tensor.datatype for tensor in self.tensors} == {"FP64"}:
             return cast(matrix, "FP64", name)
         return self.rows({tensor.name: matrix[:, place] for place, tensor in enumerate(self.tensors)})

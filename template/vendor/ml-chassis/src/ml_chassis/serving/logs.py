@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections import Counter
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from opentelemetry._logs import Logger, SeverityNumber
 
 from ml_chassis.redaction import redact
 
+MOST_ALIKE = 10
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered."""
 
@@ -32,6 +34,26 @@ class JsonFormatter(logging.Formatter):
         if (span := trace.get_current_span().get_span_context()).is_valid:
             line["trace_id"] = trace.format_trace_id(span.trace_id)
         return msgspec.json.encode(line).decode()
+
+
+class Sparing(logging.Filter):
+    """Keeps a client from filling the log: of tracebacks, and of what uvicorn says, some of a kind pass each minute.
+
+    The metrics count every request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute, self._passed = 0, Counter[str]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record passes."""
+        if not record.exc_info and not record.name.startswith("uvicorn"):
+            return True
+        if (minute := int(record.created // 60)) != self._minute:
+            self._minute, self._passed = minute, Counter()
+        self._passed[record.msg] += 1
+        return self._passed[record.msg] <= MOST_ALIKE
 
 
 class OtlpHandler(logging.Handler):
@@ -67,6 +89,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def configure_logging() -> None:
     """Log to standard error: plainly to a terminal, as JSON elsewhere."""
     handler = logging.StreamHandler()
+    handler.addFilter(Sparing())
     if not sys.stderr.isatty():
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)

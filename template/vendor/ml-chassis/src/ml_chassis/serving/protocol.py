@@ -3,6 +3,9 @@
 The protocol: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
+import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +17,11 @@ from ml_chassis.serving.refusals import Refusal
 
 MATRIX = 2
 """The number of a matrix's dimensions."""
+Value = bool | int | float | str | None
+"""What JSON has beside arrays and objects, of which clients could send millions that take seconds to read."""
+NESTED = re.compile(rb"\[\s*\[")
+MOST_PARAMETERS = 16 * 1024
+"""The bytes of the parameters of a request."""
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
@@ -44,6 +52,30 @@ class InferenceRequest(msgspec.Struct, omit_defaults=True):
     id: str | None = None
     parameters: dict[str, Any] | None = None
     outputs: list[RequestedOutput] | None = None
+
+
+class SentTensor(msgspec.Struct):
+    """What counts of a `Tensor`, whose values are not read yet."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: msgspec.Raw
+
+
+class SentOutput(msgspec.Struct):
+    """What counts of a `RequestedOutput`."""
+
+    name: str
+
+
+class SentRequest(msgspec.Struct):
+    """What counts of an `InferenceRequest`, of which nothing that may be large is read yet."""
+
+    inputs: list[SentTensor]
+    id: str | None = None
+    parameters: msgspec.Raw = msgspec.Raw(b"null")
+    outputs: list[SentOutput] | None = None
 
 
 class InferenceResponse(msgspec.Struct, omit_defaults=True):
@@ -83,13 +115,22 @@ class ErrorMessage(msgspec.Struct):
     error: str
 
 
-def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
+def rows_of_tensors(tensors: list[SentTensor], columns: Columns, most_rows: int) -> Rows:
     """Return one row per entry, from a tensor for each column or from one matrix [rows, columns].
 
+    What a tensor says of itself is checked before its values are read.
+
+    Args:
+        tensors: what was sent.
+        columns: what is expected.
+        most_rows: how many rows there may be.
+
     Raises:
-        Refusal: a tensor is missing, unknown, or of the wrong datatype or shape.
+        Refusal: there are more, or a tensor is missing, unknown, or of the wrong datatype or shape.
     """
     if len(tensors) == 1 and len(tensors[0].shape) == MATRIX and tensors[0].name not in columns.names:
+        columns.check_width(tensors[0].name, tensors[0].shape)
+        check_rows(tensors[0].shape[0], most_rows)
         return columns.rows_of_matrix(tensors[0].name, _array(tensors[0]))
     given = {tensor.name: tensor for tensor in tensors}
     if len(given) < len(tensors):
@@ -99,6 +140,7 @@ def rows_of_tensors(tensors: list[Tensor], columns: Columns) -> Rows:
     for tensor in tensors:
         if tensor.shape not in ([size], [size, 1]):
             raise Refusal(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{size}], as the first has.")
+    check_rows(size, most_rows)
     return columns.rows({name: _array(tensor).reshape(size) for name, tensor in given.items()})
 
 
@@ -124,7 +166,25 @@ def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
     return columns.rows(values)
 
 
-def check_outputs(asked: list[RequestedOutput] | None, name: str) -> None:
+def check_rows(found: int, most: int) -> None:
+    """Raise a Refusal unless a request has at least one row, and not more than there may be."""
+    if not 0 < found <= most:
+        raise Refusal(f"The request has {found} rows; expected 1 to {most}.")
+
+
+def read_parameters(raw: msgspec.Raw) -> dict[str, Any] | None:
+    """Return the parameters of a request, which its answer repeats.
+
+    Raises:
+        Refusal: they are too large to do so.
+        msgspec.ValidationError: they are no object.
+    """
+    if len(raw) > MOST_PARAMETERS:
+        raise Refusal(f"The parameters have {len(raw)} bytes; expected {MOST_PARAMETERS} at most.")
+    return msgspec.json.decode(raw, type=dict[str, Any] | None)
+
+
+def check_outputs(asked: Sequence[SentOutput] | None, name: str) -> None:
     """Raise a Refusal if another output is asked for than the one there is."""
     for output in asked or []:
         if output.name != name:
@@ -164,17 +224,34 @@ def _input_tensor(values: pd.Series, datatype: str) -> Tensor:
     return Tensor(str(values.name), [len(values)], datatype, data)
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def _array(tensor: SentTensor) -> NDArray[Any]:
     if tensor.datatype not in NUMPY_TYPES:
         raise Refusal(
             f"Input {tensor.name!r} has datatype {tensor.datatype!r}; expected one of {', '.join(NUMPY_TYPES)}."
         )
-    if min(tensor.shape, default=0) < 0:
-        raise Refusal(f"Input {tensor.name!r} has shape {tensor.shape}; no length is below 0.")
-    array = cast(array_of(tensor.data, tensor.name), tensor.datatype, tensor.name)
+    values = _values(tensor)
+    array = cast(array_of(values, tensor.name), tensor.datatype, tensor.name)
     try:
         return array.reshape(tensor.shape)
     except ValueError:
-        raise Refusal(
-            f"Input {tensor.name!r} has shape {tensor.shape}, which its {array.size} values do not fill."
-        ) from None
+        raise _unfilled(tensor, array.size) from None
+
+
+def _values(tensor: SentTensor) -> list[Any]:
+    """Return the values of a tensor: flat, or a list for each row."""
+    raw, size = bytes(tensor.data), math.prod(tensor.shape)
+    if tensor.datatype != "BYTES" and (found := raw.count(b",") + 1) > max(size, 1):
+        raise _unfilled(tensor, found)  # in less time than it takes to read them
+    try:
+        if not NESTED.match(raw):
+            return msgspec.json.decode(raw, type=list[Value])
+        rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        if len(rows) > tensor.shape[0]:
+            raise _unfilled(tensor, len(rows))
+        return [msgspec.json.decode(row, type=list[Value]) for row in rows]
+    except msgspec.ValidationError as error:
+        raise Refusal(f"Input {tensor.name!r} holds no plain array: {error}.") from None
+
+
+def _unfilled(tensor: SentTensor, found: int) -> Refusal:
+    return Refusal(f"Input {tensor.name!r} has shape {tensor.shape}, which its {found} values do not fill.")

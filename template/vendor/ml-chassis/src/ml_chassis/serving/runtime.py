@@ -1,16 +1,18 @@
 """The model's life in one process: loading, ready, draining."""
 
 import asyncio
+import contextvars
 import gc
 import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -20,11 +22,18 @@ from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
 from ml_chassis.serving.model import ServedModel, load
+from ml_chassis.serving.protocol import check_rows
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.settings import Settings
 
+BODIES_AT_ONCE = 8
+"""How many bodies of the greatest size may be there at a time, or as many bytes of smaller ones."""
+MOST_READ_AT_ONCE = 64 * 1024
+"""Bytes that are read in less time than it takes to hand them to a thread and back."""
 STARTUP_FAILURE = 3
 """The exit code that tells uvicorn not to start the worker again."""
+
+Read = TypeVar("Read")
 
 logger = logging.getLogger(__package__)
 
@@ -54,6 +63,9 @@ class Runtime:
         """Those of the server, with its limits."""
         self._observe, self._hooks = observe, hooks or Hooks()
         self.draining = False
+        self.held = 0
+        """The bytes of the bodies of all requests that are being answered."""
+        self._reader = ThreadPoolExecutor(1, "read")
         self._model: ServedModel | None = None
         self._interface: Interface | None = None
         self._batcher: Batcher[Prediction] | None = None
@@ -92,6 +104,27 @@ class Runtime:
             raise _loading()
         return self._interface
 
+    @contextmanager
+    def holding(self) -> Iterator["Holding"]:
+        """Give what counts the bytes of a request's body, which are held until the request ends, as this block does."""
+        holding = Holding(self)
+        try:
+            yield holding
+        finally:
+            self.held -= holding.size
+
+    async def reading(self, read: Callable[[], Read], size: int) -> Read:
+        """Return what a function makes of a body: of a large one in a thread, where it keeps no other request waiting.
+
+        Args:
+            read: the function.
+            size: of the body, in bytes.
+        """
+        if size <= MOST_READ_AT_ONCE:
+            return read()
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._reader, context.run, read)
+
     async def predict(self, rows: Rows) -> NDArray[Any]:
         """Return one answer for each row of a client.
 
@@ -105,8 +138,7 @@ class Runtime:
             Refusal: no rows, or more than `serve_max_rows`; the model is loading, fails, or has no answer within
                 `serve_timeout_seconds`; `serve_max_waiting` requests wait already; a hook refuses.
         """
-        if not 0 < len(rows) <= self.settings.serve_max_rows:
-            raise Refusal(f"The request has {len(rows)} rows; expected 1 to {self.settings.serve_max_rows}.")
+        check_rows(len(rows), self.settings.serve_max_rows)
         if self._batcher is None:
             raise _loading()
         try:
@@ -131,6 +163,7 @@ class Runtime:
         loading.cancel()
         if self._batcher:
             self._batcher.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
         if self._observer:
             await self._observer.close()
 
@@ -173,6 +206,26 @@ class Runtime:
                 timer.start()
 
         signal.signal(signal.SIGTERM, drain)
+
+
+@dataclass
+class Holding:
+    """The bytes of one request's body."""
+
+    runtime: Runtime
+    size: int = 0
+
+    def add(self, size: int) -> None:
+        """Hold some more.
+
+        Raises:
+            Refusal: they would be too many, together with those of other requests.
+        """
+        held = self.runtime.held
+        if held + size > BODIES_AT_ONCE * self.runtime.settings.serve_max_bytes:
+            raise Refusal(f"Other requests have {held} bytes here already; try again.", Reason.QUEUE_FULL)
+        self.runtime.held += size
+        self.size += size
 
 
 def _loading() -> Refusal:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from ml_chassis.serving.connections import Connection
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.model import resolve
 from ml_chassis.serving.runtime import STARTUP_FAILURE
@@ -36,6 +37,8 @@ def serve(settings: Settings) -> None:
             host=settings.serve_host,
             port=settings.serve_port,
             workers=settings.workers,
+            http=Connection,
+            ws="none",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.serve_timeout_seconds,
             access_log=False,

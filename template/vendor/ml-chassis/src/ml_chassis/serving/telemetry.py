@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 import uuid
 from itertools import count
@@ -14,7 +15,10 @@ from ml_chassis.serving.refusals import Reason
 from ml_chassis.serving.runtime import Runtime
 
 PROCESS, COUNTER = uuid.uuid4().hex.encode(), count(1)
-"""What makes up a request's id where the client gave none."""
+"""What makes up a request's id where the client gave none that can be kept."""
+SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+MOST_OF_A_PATH = 200
+"""Characters in the log."""
 UNLOGGED = {"live", "ready", "metrics"}
 """Endpoints that are asked every few seconds."""
 
@@ -33,9 +37,9 @@ class Telemetry:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began, status = time.perf_counter(), 500
-        given = dict(scope["headers"]).get(b"x-request-id")
-        request_id = given or b"%s-%d" % (PROCESS, next(COUNTER))
-        REQUEST_ID.set(request_id.decode("latin-1"))
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        request_id = given if SAFE_ID.fullmatch(given) else b"%s-%d" % (PROCESS, next(COUNTER))
+        REQUEST_ID.set(request_id.decode())
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -44,7 +48,7 @@ class Telemetry:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._headers()]
             await send(message)
 
-        with IN_FLIGHT.labels(self._runtime.name).track_inprogress():
+        with IN_FLIGHT.labels(self._runtime.name).track_inprogress(), self._runtime.holding() as scope["holding"]:
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception:
@@ -65,7 +69,8 @@ class Telemetry:
                         "milliseconds": round(seconds * 1000, 2),
                         "model_version": self._runtime.version,
                     }
-                    logger.info("%s %s", scope["method"], scope["path"], extra={"fields": fields})
+                    path = scope["raw_path"][:MOST_OF_A_PATH].decode()  # as it was sent, in printable characters
+                    logger.info("%s %s", scope["method"], path, extra={"fields": fields})
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         version = [(b"x-model-version", self._runtime.version.encode())]
