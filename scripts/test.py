@@ -20,6 +20,7 @@ BESIDE = (
     "tests/local/test_docs.py",
     "tests/local/test_identity.py",
     "tests/local/test_model_server.py",
+    "tests/local/test_model_server_attacks.py",
     "tests/local/test_model_server_life.py",
     "tests/site",
     "tests/cookiecutter",

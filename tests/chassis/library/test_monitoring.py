@@ -144,6 +144,17 @@ def test_capture_is_bounded(capturing: Settings, features: pd.DataFrame, monkeyp
     assert outcome(capturing, "dropped") - before == 3
 
 
+def test_capture_is_bounded_by_its_size_too(
+    capturing: Settings, features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "MOST_BYTES", 2_000)
+    before = outcome(capturing, "dropped")
+    capture_all(capturing, features.head(8), range(8))
+    (file,) = Path(capturing.capture_uri).rglob("*.jsonl")
+    assert 1_000 < file.stat().st_size <= 2_000
+    assert outcome(capturing, "dropped") - before == 8 - len(captured(capturing, days=1))
+
+
 def test_capture_that_cannot_be_written_is_counted(
     capturing: Settings, features: pd.DataFrame, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from ml_chassis.serving.app import create_app
+from ml_chassis.serving.logs import MOST_ALIKE, Sparing
 from ml_chassis.settings import Settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -87,3 +88,18 @@ def test_exporters_own_words_are_not_sent(collector: Collector, settings: Settin
     with TestClient(create_app(PROJECT, settings)):
         logging.getLogger("opentelemetry.exporter").error("Failed to export")
     assert all(text != "Failed to export" for _, text in collector.records())
+
+
+def test_tracebacks_of_a_kind_are_few_a_minute_and_other_lines_all_pass() -> None:
+    sparing = Sparing()
+
+    def passed(name: str, message: str, second: int, error: BaseException | None = None) -> bool:
+        exc_info = (type(error), error, None) if error else None
+        record = logging.LogRecord(name, logging.ERROR, "", 1, message, None, exc_info)
+        record.created = second
+        return sparing.filter(record)
+
+    assert sum(passed("ml_chassis", "The model failed", 60, ValueError()) for _ in range(30)) == MOST_ALIKE
+    assert sum(passed("uvicorn.error", "Invalid HTTP request received.", 61) for _ in range(30)) == MOST_ALIKE
+    assert sum(passed("ml_chassis", "%s %s", 62) for _ in range(30)) == 30
+    assert passed("ml_chassis", "The model failed", 120, ValueError())

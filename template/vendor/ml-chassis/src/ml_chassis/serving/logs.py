@@ -64,6 +64,7 @@ class OtlpHandler(logging.Handler):
         self._logger = logger
         # What an export has to say would only cause another one.
         self.addFilter(lambda record: not record.name.startswith("opentelemetry"))
+        self.addFilter(Sparing())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the record. A traceback goes with the message: collectors limit the size of attributes."""
