@@ -39,6 +39,7 @@ class Need:
 NEEDS = {
     "actionlint": Need(),
     "chromium": Need("110", names=("google-chrome", "chromium-browser")),
+    "curl": Need("7.47"),  # which may offer HTTP/2
     "docker": Need("20.10"),
     "go": Need("1.24", ("version",)),
     "initdb": Need("13"),

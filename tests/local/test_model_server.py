@@ -13,9 +13,10 @@ from uv import find_uv_bin
 
 from tests.local import inference_requests as requests
 from tests.local.inference_requests import Rows
-from tests.local.model_servers import MODEL, NAME, Answer, Server, serving
+from tests.local.model_servers import MODEL, NAME, Answer, Server, exchange, serving
 from tests.local.projects import Project
 from tests.local.test_frameworks import SAMPLE
+from tests.needs import require
 from tests.running import run
 
 pytestmark = pytest.mark.xdist_group("model-server")
@@ -145,6 +146,27 @@ def test_tritons_client_reads_the_metadata(triton: Any) -> None:
 @pytest.mark.parametrize("way", ["by_matrix", "by_column"])
 def test_tritons_client_gets_answers(triton: Any, way: str) -> None:
     assert triton[way] == [0, 0]
+
+
+UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
+"""What `curl --http2` and the client of Java's library send along."""
+
+
+def test_client_that_offers_another_protocol_is_answered(server: Server, names: list[str]) -> None:
+    record = dict(zip(names, SAMPLE, strict=True))
+    expected = server.ask("/predict", [record]).json
+    connection = server.connect()
+    for _ in range(3):
+        assert exchange(connection, "/predict", [record], "", **UPGRADE).json == expected
+    assert len(exchange(connection, "/predict", [record] * 2_000, "", **UPGRADE).json["predictions"]) == 2_000
+    assert exchange(connection, "/v2", None, "", **UPGRADE).status == 200
+    connection.close()
+
+
+def test_curl_that_would_rather_speak_http_2_is_answered(server: Server, names: list[str]) -> None:
+    body = json.dumps([dict(zip(names, SAMPLE, strict=True))])
+    said = run(require("curl"), "--silent", "--http2", "--data", body, f"{server.address}/predict")
+    assert json.loads(said)["predictions"] == [0]
 
 
 def test_server_does_as_its_openapi_document_says(server: Server, tmp_path: Path) -> None:

@@ -184,6 +184,12 @@ def refused_cheaply(server: Server, path: str, body: bytes) -> None:
     assert is_live(server)
 
 
+def test_method_of_proxies_is_refused(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+        assert ended(connection).startswith(b"HTTP/1.1 405 ")
+
+
 def test_garbage_does_not_fill_the_log(server: Server) -> None:
     before = len(server.said())
     for _ in range(300):

@@ -8,6 +8,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -52,27 +53,31 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, until the head of a request is too large."""
-        while self._in_head and data and not self.transport.is_closing():
-            room = MOST_HEAD_BYTES - self._head_bytes
+        self._unset_keepalive_if_required()
+        while data and not self.transport.is_closing():
+            room = MOST_HEAD_BYTES - self._head_bytes if self._in_head else len(data)
             part, data = data[:room], data[room:]
-            self._head_bytes += len(part)
-            super().data_received(part)
+            if self._in_head:
+                self._head_bytes += len(part)
+            data = self._parse(part) + data
             if self._in_head and self._head_bytes:
                 self._await_head()
-            if self._in_head and self._head_bytes == MOST_HEAD_BYTES:
+            if self._in_head and self._head_bytes >= MOST_HEAD_BYTES:
                 complaint = f"The headers have {MOST_HEAD_BYTES} bytes or more."
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, complaint)
-        if data and not self.transport.is_closing():
-            super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
+        if self.parser.should_upgrade():
+            return  # and begin with what `_without_upgrade` makes of it
         self._in_head = False
         self._head_is_there()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Expect the next request."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._in_head, self._head_bytes = True, 0
 
@@ -81,9 +86,31 @@ class Connection(HttpToolsProtocol):
         self._waiting_since = self.loop.time()
         super().on_response_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request."""
-        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+    def _parse(self, data: bytes) -> bytes:
+        """Parse some bytes, and return what is to be parsed next."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "This server is no proxy.")
+                return b""
+            return self._without_upgrade() + data[upgrade.args[0] :]
+        except httptools.HttpParserError as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"This is no request of HTTP/1.1: {error}.")
+        return b""
+
+    def _without_upgrade(self) -> bytes:
+        """Return the head of the request without its offer of another protocol, and begin to parse with that.
+
+        `curl --http2` and Java's client offer HTTP/2. httptools leaves out the body of such a request, and a server may
+        ignore the offer: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser, self._head_bytes = httptools.HttpRequestParser(self), 0
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        return b"\r\n".join([*lines, b"", b""])
 
     def _await_head(self) -> None:
         if self._deadline is None:
