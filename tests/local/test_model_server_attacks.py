@@ -20,8 +20,8 @@ DESCRIPTORS = 1024
 MEBIBYTE = 2**20
 MOST_GROWTH = 250 * MEBIBYTE
 """Of the server's memory: it has 1 GiB, and needs 350 MiB of it without any client."""
-MOST_SECONDS = 0.5
-"""Of a processor, for any one request; as long, nobody else is answered."""
+MOST_SECONDS = 1
+"""Of a busy processor, for any one request: the kubelet waits 5 for an answer. Values of 8 MB took 3 to read."""
 START = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 BODY = 8 * MEBIBYTE
 COSTLY = {
@@ -32,7 +32,7 @@ COSTLY = {
     "texts": ("BYTES", [1, 13], b'"a"', 2_000_000),
     "lists of texts": ("BYTES", [1, 13], b"[]", 2_700_000),
 }
-"""Values of 8 MB, which take seconds to read one by one."""
+"""Values of 8 MB."""
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,7 @@ def test_garbage_does_not_fill_the_log(server: Server) -> None:
 
 def test_log_has_no_character_of_a_path_raw(server: Server) -> None:
     server.ask("/v2/models/a%0aINFO:root:forged%1b%5b31m%07" + "z" * 1000)
+    server.wait_for(lambda: "forged" in server.said())  # the line comes after the answer
     (line,) = [line for line in server.lines() if "forged" in line["message"]]
     assert line["message"].startswith("GET /v2/models/a%0aINFO:root:forged%1b%5b31m%07zzz")
     assert len(line["message"]) < 210

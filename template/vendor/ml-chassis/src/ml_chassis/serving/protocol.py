@@ -238,19 +238,25 @@ def _array(tensor: SentTensor) -> NDArray[Any]:
 
 
 def _values(tensor: SentTensor) -> list[Any]:
-    """Return the values of a tensor: flat, or a list for each row."""
-    raw, size = bytes(tensor.data), math.prod(tensor.shape)
-    if tensor.datatype != "BYTES" and (found := raw.count(b",") + 1) > max(size, 1):
-        raise _unfilled(tensor, found)  # in less time than it takes to read them
+    """Return the values of a tensor: flat, or a list for each row. Too many are refused before they are read."""
+    raw = bytes(tensor.data)
+    if tensor.datatype != "BYTES":
+        _check_count(raw.count(b",") + 1, tensor)
     try:
-        if not NESTED.match(raw):
-            return msgspec.json.decode(raw, type=list[Value])
-        rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        if len(rows) > tensor.shape[0]:
-            raise _unfilled(tensor, len(rows))
-        return [msgspec.json.decode(row, type=list[Value]) for row in rows]
+        if NESTED.match(raw):
+            rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
+            _check_count(len(rows), tensor)
+            return [msgspec.json.decode(row, type=list[Value]) for row in rows]
+        values = msgspec.json.decode(raw, type=list[Value])
     except msgspec.ValidationError as error:
         raise Refusal(f"Input {tensor.name!r} holds no plain array: {error}.") from None
+    _check_count(len(values), tensor)
+    return values
+
+
+def _check_count(found: int, tensor: SentTensor) -> None:
+    if found > max(math.prod(tensor.shape), 1):
+        raise _unfilled(tensor, found)
 
 
 def _unfilled(tensor: SentTensor, found: int) -> Refusal:
