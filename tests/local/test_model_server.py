@@ -1,8 +1,11 @@
 """What a model server answers: to the protocol's examples, to others' clients, and to whatever Hypothesis makes up."""
 
+import gzip
 import json
+import struct
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +72,12 @@ def test_model_says_that_it_is_ready(server: Server, path: str) -> None:
     assert server.ask(f"{path}/ready").json == {"name": NAME, "ready": True}
 
 
-def test_server_offers_no_extensions(server: Server) -> None:
-    assert server.ask("/v2").json == {"name": "wine_cultivars", "version": "0.1.0", "extensions": []}
+def test_server_tells_its_extensions(server: Server) -> None:
+    assert server.ask("/v2").json == {
+        "name": "wine_cultivars",
+        "version": "0.1.0",
+        "extensions": ["binary_tensor_data"],
+    }
 
 
 def test_model_names_its_version(server: Server) -> None:
@@ -140,12 +147,84 @@ def test_tritons_client_finds_it_healthy(triton: Any, fact: str) -> None:
 
 
 def test_tritons_client_reads_the_metadata(triton: Any) -> None:
-    assert (triton["extensions"], triton["columns"]) == ([], len(SAMPLE))
+    assert (triton["extensions"], triton["columns"]) == (["binary_tensor_data"], len(SAMPLE))
 
 
-@pytest.mark.parametrize("way", ["by_matrix", "by_column"])
+@pytest.mark.parametrize("way", ["by_matrix", "by_column", "as_json", "compressed"])
 def test_tritons_client_gets_answers(triton: Any, way: str) -> None:
     assert triton[way] == [0, 0]
+
+
+def test_tritons_client_sends_numbers_of_any_type(triton: Any) -> None:
+    assert len(triton["as_numbers_of_other_types"]) == 8
+    assert all(answers == [0, 0] for answers in triton["as_numbers_of_other_types"].values())
+
+
+def binary(server: Server, inputs: list[dict[str, Any]], data: bytes, length: str = "", **more: Any) -> Answer:
+    """Return the answer to a request whose values are bytes behind the JSON."""
+    text = json.dumps({"inputs": inputs} | more).encode()
+    headers = {"Inference-Header-Content-Length": length or str(len(text))}
+    return server.ask(f"{MODEL}/infer", text + data, "", **headers)
+
+
+def test_answers_come_as_bytes_where_they_are_asked_for(server: Server) -> None:
+    answer = infer(server, matrix(SAMPLE), parameters={"binary_data_output": True}, id="order-7")
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    (output,) = json.loads(answer.body[:length])["outputs"]
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert output["parameters"] == {"binary_data_size": 8}
+    assert "data" not in output
+    assert struct.unpack("<q", answer.body[length:]) == (0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "data", "length", "complaint"),
+    [
+        ({}, b"\0" * 103, "", "binary_data_size 104, and 103 bytes are left for it"),
+        ({}, b"\0" * 105, "", "ends in 1 bytes that no binary_data_size counts"),
+        ({"parameters": {"binary_data_size": 96}}, b"\0" * 96, "", "has 96 bytes for 13 values of FP64"),
+        ({"parameters": {"binary_data_size": -1}}, b"", "", "binary_data_size -1"),
+        ({"parameters": {}}, b"", "", "has neither data nor the parameter binary_data_size"),
+        ({}, b"\xff" * 104, "9" * 30, "expected the length of the JSON"),
+        ({}, struct.pack("<13d", *[float("inf")] * 13), "", "inf is larger"),
+        ({"datatype": "BOOL", "parameters": {"binary_data_size": 13}}, b"\2" * 13, "", "the byte 2 for a BOOL"),
+        ({"datatype": "BYTES"}, b"\xff" * 104, "", "for 13 texts, each after its length"),
+    ],
+    ids=["fewer", "more", "another size", "below 0", "none", "a length", "infinite", "a BOOL", "BYTES"],
+)
+def test_bad_bytes_are_refused(
+    server: Server, change: dict[str, Any], data: bytes, length: str, complaint: str
+) -> None:
+    tensor = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "parameters": {"binary_data_size": 104}}
+    answer = binary(server, [tensor | change], data, length)
+    assert answer.status == 400
+    assert complaint in answer.json["error"]
+
+
+@SEVERAL
+@given(data=st.binary(max_size=200), header=st.text(st.characters(codec="latin-1", exclude_categories=["C"])))
+def test_whatever_follows_the_json_is_read_or_refused(server: Server, data: bytes, header: str) -> None:
+    tensor = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "parameters": {"binary_data_size": len(data)}}
+    assert binary(server, [tensor], data).status in (200, 400)
+    assert binary(server, [tensor | {"datatype": "BYTES"}], data).status == 400
+    assert binary(server, [tensor], data, header).status in (200, 400)
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_compressed_body_is_answered(server: Server, coding: str, pack: Callable[[bytes], bytes]) -> None:
+    body = json.dumps({"inputs": matrix(SAMPLE)}).encode()
+    assert server.ask(f"{MODEL}/infer", pack(body), "", **{"Content-Encoding": coding}).status == 200
+    cut = server.ask(f"{MODEL}/infer", pack(body)[:-9], "", **{"Content-Encoding": coding})
+    assert (cut.status, "end" in cut.json["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "status"),
+    [("gzip", b"no gzip", 400), ("br", b"", 415), ("gzip", gzip.compress(b" " * 9_000_000), 413)],
+)
+def test_body_that_cannot_be_inflated_is_refused(server: Server, coding: str, body: bytes, status: int) -> None:
+    answer = server.ask(f"{MODEL}/infer", body, "", **{"Content-Encoding": coding})
+    assert (answer.status, list(answer.json)) == (status, ["error"])
 
 
 UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import np_to_triton_dtype
+
+KINDS = ("float16", "float32", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 
 
-def tensor(name: str, values: Any) -> Any:
-    """Return a tensor that goes as JSON: the server offers no binary extension."""
-    given = InferInput(name, list(values.shape), "FP64")
-    given.set_data_from_numpy(values, binary_data=False)
+def tensor(name: str, values: Any, **way: bool) -> Any:
+    """Return a tensor, which goes as bytes unless it is told otherwise."""
+    given = InferInput(name, list(values.shape), np_to_triton_dtype(values.dtype))
+    given.set_data_from_numpy(values, **way)
     return given
 
 
@@ -22,12 +25,16 @@ names = [column["name"] for column in metadata["inputs"]]
 output = metadata["outputs"][0]["name"]
 
 
-def answers(inputs: list[Any]) -> list[Any]:
+def answers(inputs: list[Any], **options: Any) -> list[Any]:
     """Return the answers as NumPy reads them."""
-    asked = [InferRequestedOutput(output, binary_data=False)]
-    found = client.infer(model, inputs, outputs=asked, request_id="order-7")
+    found = client.infer(model, inputs, request_id="order-7", **options)
     assert found.get_response()["id"] == "order-7"
     return list(found.as_numpy(output).tolist())
+
+
+def whole(kind: str) -> Any:
+    """Return the rows without fractions, as another type of numbers."""
+    return rows.round().astype(kind)
 
 
 facts = {
@@ -38,5 +45,12 @@ facts = {
     "columns": len(names),
     "by_matrix": answers([tensor("rows", rows)]),
     "by_column": answers([tensor(name, column) for name, column in zip(names, rows.T, strict=True)]),
+    "as_json": answers(
+        [tensor("rows", rows, binary_data=False)], outputs=[InferRequestedOutput(output, binary_data=False)]
+    ),
+    "compressed": answers(
+        [tensor("rows", rows)], request_compression_algorithm="gzip", response_compression_algorithm="deflate"
+    ),
+    "as_numbers_of_other_types": {kind: answers([tensor("rows", whole(kind))]) for kind in KINDS},
 }
 print(json.dumps(facts))

@@ -1,13 +1,15 @@
 """The routes of the model server."""
 
 import asyncio
-import functools
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from mlflow.types import ColSpec
+from numpy.typing import NDArray
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from ml_chassis.project import Project
-from ml_chassis.serving.columns import Rows
+from ml_chassis.serving import binary
 from ml_chassis.serving.hooks import After, Before, Hooks
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
@@ -28,16 +30,10 @@ from ml_chassis.serving.protocol import (
     InferenceResponse,
     ModelMetadata,
     Predictions,
-    SentRequest,
-    Value,
-    check_outputs,
-    check_rows,
     output_tensor,
-    read_parameters,
-    rows_of_records,
-    rows_of_tensors,
 )
 from ml_chassis.serving.refusals import Reason, Refusal
+from ml_chassis.serving.requests import Call, read_call, read_records
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry, traced
 from ml_chassis.settings import Settings
@@ -45,6 +41,8 @@ from ml_chassis.settings import Settings
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
+WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""The encodings of bodies, and what zlib knows them by."""
 MOST_SAID = 1_000
 """Characters of a refusal, which repeats what a client sent."""
 
@@ -85,7 +83,7 @@ def create_app(
     name = runtime.name
 
     async def server_metadata(request: Request) -> Response:
-        return _json({"name": project.package, "version": project.version, "extensions": []})
+        return _json({"name": project.package, "version": project.version, "extensions": [binary.EXTENSION]})
 
     async def live(request: Request) -> Response:
         return _json({"live": True})
@@ -102,28 +100,24 @@ def create_app(
         return _json({"name": name, "ready": runtime.ready}, code)
 
     async def infer(request: Request) -> Response:
-        body, seen = await body_of(request, settings), runtime.interface
-
-        def read() -> tuple[Rows, str | None, dict[str, Any] | None]:
-            call = msgspec.json.decode(body, type=SentRequest)
-            check_outputs(call.outputs, seen.output.name)
-            rows = rows_of_tensors(call.inputs, seen.columns, settings.serve_max_rows)
-            return rows, call.id, read_parameters(call.parameters)
-
-        rows, identity, parameters = await runtime.reading(read, len(body))
-        answer = output_tensor(seen.output.name, await runtime.predict(rows))
-        return _json(InferenceResponse(name, runtime.version, [answer], identity, parameters))
+        body, header, seen = await body_of(request, settings), request.headers.get(binary.HEADER), runtime.interface
+        read = partial(read_call, body, header, seen.columns, seen.output.name, settings.serve_max_rows)
+        call = await runtime.reading(read, len(body))
+        answers = await runtime.predict(call.rows)
+        return _inference(seen.output.name, answers, call)
 
     async def predict(request: Request) -> Response:
-        body, seen = await body_of(request, settings), runtime.interface
-
-        def read() -> Rows:
-            records = msgspec.json.decode(body, type=list[dict[str, Value]])
-            check_rows(len(records), settings.serve_max_rows)
-            return rows_of_records(records, seen.columns)
-
+        body = await body_of(request, settings)
+        read = partial(read_records, body, runtime.interface.columns, settings.serve_max_rows)
         answers = await runtime.predict(await runtime.reading(read, len(body)))
         return _json(Predictions(name, runtime.version, answers.tolist()))
+
+    def _inference(output: str, answers: NDArray[Any], call: Call) -> Response:
+        tensor, data = output_tensor(output, answers, call.binary)
+        text = msgspec.json.encode(InferenceResponse(name, runtime.version, [tensor], call.id, call.parameters))
+        if not call.binary:
+            return Response(text, media_type="application/json")
+        return Response(text + data, headers={binary.HEADER: str(len(text))}, media_type="application/octet-stream")
 
     async def metrics(request: Request) -> Response:
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
@@ -134,7 +128,7 @@ def create_app(
     def checked(endpoint: Endpoint) -> Endpoint:
         """Answer 404 where the path names another model or version than the one served."""
 
-        @functools.wraps(endpoint)
+        @wraps(endpoint)
         async def answer(request: Request) -> Response:
             served = runtime.model.version
             asked = request.path_params["name"], request.path_params.get("version", served)
@@ -182,24 +176,24 @@ def _observer(project: Project) -> Observe | None:
 
 
 async def body_of(request: Request, settings: Settings) -> bytes:
-    """Return the body of a request.
+    """Return the body of a request, inflated if it came compressed.
 
     Args:
         request: one that nothing has been read of.
         settings: the limits, `serve_max_bytes` and `serve_timeout_seconds`.
 
     Raises:
-        Refusal: it is larger, or slower in coming, than the settings allow, or the server holds too many others.
+        Refusal: it is larger, or slower in coming, than the settings allow, the server holds too many others, or it
+            came compressed in another way than by gzip or deflate.
     """
     body = bytearray()
-    large = Refusal(f"The body has more than {settings.serve_max_bytes} bytes; send fewer rows.", Reason.LARGE_BODY)
     if int(request.headers.get("content-length", "0")) > settings.serve_max_bytes:
-        raise large
+        raise _large(settings.serve_max_bytes)
     try:
         async with asyncio.timeout(settings.serve_timeout_seconds):
             async for chunk in request.stream():
                 if len(body) + len(chunk) > settings.serve_max_bytes:
-                    raise large
+                    raise _large(settings.serve_max_bytes)
                 request.scope["holding"].add(len(chunk))
                 body += chunk
     except TimeoutError:
@@ -207,7 +201,31 @@ async def body_of(request: Request, settings: Settings) -> bytes:
         raise Refusal(complaint, Reason.SLOW_BODY) from None
     except ClientDisconnect:
         raise Refusal("The body did not come to its end.") from None  # which nobody reads, but the metrics count
-    return bytes(body)
+    return _inflated(request, bytes(body), settings.serve_max_bytes)
+
+
+def _inflated(request: Request, body: bytes, most: int) -> bytes:
+    """Return a body as it was before the client compressed it."""
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding == "identity":
+        return body
+    if coding not in WINDOWS:
+        raise Refusal(f"The body is encoded by {coding!r}; expected {' or '.join(WINDOWS)}.", Reason.ENCODING)
+    inflating = zlib.decompressobj(WINDOWS[coding])
+    try:
+        found = inflating.decompress(body, most + 1)
+    except zlib.error as error:
+        raise Refusal(f"The body is not encoded by {coding}: {error}.") from None
+    if len(found) > most:
+        raise _large(most)
+    if not inflating.eof:
+        raise Refusal(f"The body does not come to the end of what {coding} encodes.")
+    request.scope["holding"].add(len(found))
+    return found
+
+
+def _large(most: int) -> Refusal:
+    return Refusal(f"The body has more than {most} bytes; send fewer rows.", Reason.LARGE_BODY)
 
 
 async def _bad_json(request: Request, error: Exception) -> Response:

@@ -21,13 +21,20 @@ Rows = NDArray[Any] | pd.DataFrame
 
 NUMPY_TYPES: dict[str, type[np.generic]] = {
     "BOOL": np.bool_,
+    "UINT8": np.uint8,
+    "UINT16": np.uint16,
+    "UINT32": np.uint32,
+    "UINT64": np.uint64,
+    "INT8": np.int8,
+    "INT16": np.int16,
     "INT32": np.int32,
     "INT64": np.int64,
+    "FP16": np.float16,
     "FP32": np.float32,
     "FP64": np.float64,
     "BYTES": np.object_,
 }
-ACCEPTED_KINDS = {"BOOL": "b", "INT32": "iuf", "INT64": "iuf", "FP32": "iuf", "FP64": "iuf", "BYTES": ""}
+ACCEPTED_KINDS = dict.fromkeys(NUMPY_TYPES, "iuf") | {"BOOL": "b", "BYTES": ""}
 """NumPy's kinds of values that a datatype takes, as long as no value changes: 3.0 is an INT64, 3.5 is not."""
 MIXED = 2
 """A boolean that is alone is seen by its type."""
@@ -188,8 +195,10 @@ def cast(array: NDArray[Any], datatype: str, name: str) -> NDArray[Any]:
         if types:
             raise Refusal(f"Input {name!r} does not hold {datatype} data: it has {_names(types)} values.")
         array = np.full(array.shape, np.nan)
-    if datatype[:2] == "FP" and array.dtype.kind == "f" and (large := np.abs(array) > LARGEST).any():
-        raise Refusal(f"Input {name!r} holds numbers up to {LARGEST:.2g}: {array[large].flat[0]} is larger.")
+    if datatype[:2] == "FP" and array.dtype.kind == "f":
+        largest = min(LARGEST, float(np.finfo(array.dtype).max))
+        if (large := np.abs(array) > largest).any():
+            raise Refusal(f"Input {name!r} holds numbers up to {largest:.2g}: {array[large].flat[0]} is larger.")
     if array.dtype == NUMPY_TYPES[datatype]:
         return array
     if datatype in OBJECTS and array.dtype.kind == "f" and np.isnan(array).all():

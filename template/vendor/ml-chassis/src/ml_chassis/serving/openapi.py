@@ -15,6 +15,7 @@ REFUSALS = {
     "400": "The request cannot be answered",
     "408": "The body came too slowly",
     "413": "The body is too large",
+    "415": "The body is encoded in a way that is not known here",
     "500": "The model failed",
     "503": "Loading or overloaded; try again",
     "504": "The model took too long",

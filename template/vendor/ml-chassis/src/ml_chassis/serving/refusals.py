@@ -17,6 +17,8 @@ class Reason(Enum):
     """It did not come within `serve_timeout_seconds`."""
     LARGE_BODY = "large_body", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     """It has more than `serve_max_bytes`."""
+    ENCODING = "encoding", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    """It is encoded in a way that is not known here."""
     MODEL_FAILED = "model_failed", HTTPStatus.INTERNAL_SERVER_ERROR
     """The model, or a hook, raised an exception."""
     SERVER_FAILED = "server_failed", HTTPStatus.INTERNAL_SERVER_ERROR

@@ -22,8 +22,8 @@ from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
 from ml_chassis.serving.model import ServedModel, load
-from ml_chassis.serving.protocol import check_rows
 from ml_chassis.serving.refusals import Reason, Refusal
+from ml_chassis.serving.requests import check_rows
 from ml_chassis.settings import Settings
 
 BODIES_AT_ONCE = 8
