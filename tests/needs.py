@@ -43,6 +43,7 @@ NEEDS = {
     "docker": Need("20.10"),
     "go": Need("1.24", ("version",)),
     "initdb": Need("13"),
+    "java": Need("11"),  # whose library has a client, and which runs source
     "kube-state-metrics": Need(asked=()),  # built from source, it tells no version
     "kserve-manager": Need(asked=()),
     "kubectl": Need("1.31", ("version", "--client")),

@@ -228,7 +228,7 @@ def test_body_that_cannot_be_inflated_is_refused(server: Server, coding: str, bo
 
 
 UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
-"""What `curl --http2` and the client of Java's library send along."""
+"""What `curl --http2` and the client of Java's library send."""
 
 
 def test_client_that_offers_another_protocol_is_answered(server: Server, names: list[str]) -> None:
@@ -246,6 +246,12 @@ def test_curl_that_would_rather_speak_http_2_is_answered(server: Server, names: 
     body = json.dumps([dict(zip(names, SAMPLE, strict=True))])
     said = run(require("curl"), "--silent", "--http2", "--data", body, f"{server.address}/predict")
     assert json.loads(said)["predictions"] == [0]
+
+
+def test_client_of_javas_library_is_answered(server: Server, names: list[str]) -> None:
+    body = json.dumps([dict(zip(names, SAMPLE, strict=True))])
+    said = run(require("java"), str(Path(__file__).parent / "Ask.java"), f"{server.address}/predict", body)
+    assert [json.loads(line)["predictions"] for line in said.splitlines()] == [[0], [0]]
 
 
 def test_server_does_as_its_openapi_document_says(server: Server, tmp_path: Path) -> None:
