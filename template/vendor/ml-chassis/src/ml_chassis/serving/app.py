@@ -1,7 +1,5 @@
 """The routes of the model server."""
 
-import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial, wraps
 from http import HTTPStatus
@@ -14,13 +12,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from ml_chassis.project import Project
 from ml_chassis.serving import binary
+from ml_chassis.serving.bodies import body_of
 from ml_chassis.serving.hooks import After, Before, Hooks
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
@@ -33,7 +32,7 @@ from ml_chassis.serving.protocol import (
     output_tensor,
 )
 from ml_chassis.serving.refusals import Reason, Refusal
-from ml_chassis.serving.requests import Call, read_call, read_records
+from ml_chassis.serving.requests import Call, read_call, rows_of_records
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry, traced
 from ml_chassis.settings import Settings
@@ -41,8 +40,6 @@ from ml_chassis.settings import Settings
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another form, in another encoding than UTF-8, or nested too deeply."""
-WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-"""The encodings of bodies, and what zlib knows them by."""
 MOST_SAID = 1_000
 """Characters of a refusal, which repeats what a client sent."""
 
@@ -104,15 +101,15 @@ def create_app(
         read = partial(read_call, body, header, seen.columns, seen.output.name, settings.serve_max_rows)
         call = await runtime.reading(read, len(body))
         answers = await runtime.predict(call.rows)
-        return _inference(seen.output.name, answers, call)
+        return inference(seen.output.name, answers, call)
 
     async def predict(request: Request) -> Response:
         body = await body_of(request, settings)
-        read = partial(read_records, body, runtime.interface.columns, settings.serve_max_rows)
+        read = partial(rows_of_records, body, runtime.interface.columns, settings.serve_max_rows)
         answers = await runtime.predict(await runtime.reading(read, len(body)))
         return _json(Predictions(name, runtime.version, answers.tolist()))
 
-    def _inference(output: str, answers: NDArray[Any], call: Call) -> Response:
+    def inference(output: str, answers: NDArray[Any], call: Call) -> Response:
         tensor, data = output_tensor(output, answers, call.binary)
         text = msgspec.json.encode(InferenceResponse(name, runtime.version, [tensor], call.id, call.parameters))
         if not call.binary:
@@ -173,59 +170,6 @@ def _observer(project: Project) -> Observe | None:
     from ml_chassis.monitoring.observer import Observer  # needs what the extra `monitoring` brings
 
     return Observer
-
-
-async def body_of(request: Request, settings: Settings) -> bytes:
-    """Return the body of a request, inflated if it came compressed.
-
-    Args:
-        request: one that nothing has been read of.
-        settings: the limits, `serve_max_bytes` and `serve_timeout_seconds`.
-
-    Raises:
-        Refusal: it is larger, or slower in coming, than the settings allow, the server holds too many others, or it
-            came compressed in another way than by gzip or deflate.
-    """
-    body = bytearray()
-    if int(request.headers.get("content-length", "0")) > settings.serve_max_bytes:
-        raise _large(settings.serve_max_bytes)
-    try:
-        async with asyncio.timeout(settings.serve_timeout_seconds):
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > settings.serve_max_bytes:
-                    raise _large(settings.serve_max_bytes)
-                request.scope["holding"].add(len(chunk))
-                body += chunk
-    except TimeoutError:
-        complaint = f"The body took longer than {settings.serve_timeout_seconds} seconds to come."
-        raise Refusal(complaint, Reason.SLOW_BODY) from None
-    except ClientDisconnect:
-        raise Refusal("The body did not come to its end.") from None  # which nobody reads, but the metrics count
-    return _inflated(request, bytes(body), settings.serve_max_bytes)
-
-
-def _inflated(request: Request, body: bytes, most: int) -> bytes:
-    """Return a body as it was before the client compressed it."""
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding == "identity":
-        return body
-    if coding not in WINDOWS:
-        raise Refusal(f"The body is encoded by {coding!r}; expected {' or '.join(WINDOWS)}.", Reason.ENCODING)
-    inflating = zlib.decompressobj(WINDOWS[coding])
-    try:
-        found = inflating.decompress(body, most + 1)
-    except zlib.error as error:
-        raise Refusal(f"The body is not encoded by {coding}: {error}.") from None
-    if len(found) > most:
-        raise _large(most)
-    if not inflating.eof:
-        raise Refusal(f"The body does not come to the end of what {coding} encodes.")
-    request.scope["holding"].add(len(found))
-    return found
-
-
-def _large(most: int) -> Refusal:
-    return Refusal(f"The body has more than {most} bytes; send fewer rows.", Reason.LARGE_BODY)
 
 
 async def _bad_json(request: Request, error: Exception) -> Response:

@@ -101,37 +101,26 @@ def read_call(body: bytes, header: str | None, columns: Columns, output: str, mo
     return Call(_rows(_inputs(sent.inputs, data), columns, most_rows), sent.id, parameters, as_bytes)
 
 
-def read_records(body: bytes, columns: Columns, most_rows: int) -> Rows:
-    """Return the rows of a body of records.
-
-    Raises:
-        Refusal: there are more than `most_rows`, or one is not as `rows_of_records` expects it.
-    """
-    records = msgspec.json.decode(body, type=list[dict[str, Value]])
-    check_rows(len(records), most_rows)
-    return rows_of_records(records, columns)
-
-
-def rows_of_records(records: list[dict[str, Any]], columns: Columns) -> Rows:
+def rows_of_records(body: bytes, columns: Columns, most_rows: int) -> Rows:
     """Return one row per record, in which `null` stands for a missing value of the column's own type.
 
     Args:
-        records: the values of each row, by the names of the columns.
+        body: a JSON array of objects, each with the values of a row by the names of the columns.
         columns: what is expected, such as `runtime.interface.columns`.
+        most_rows: how many rows there may be, such as `runtime.settings.serve_max_rows`.
 
     Returns:
         A matrix [rows, columns] of numbers where the model takes one, else a DataFrame, as `Runtime.predict` takes it.
 
     Raises:
-        Refusal: a record lacks a column, has an unknown one, or a value of the wrong type.
+        Refusal: there are more, or a record lacks a column, has an unknown one, or a value of the wrong type.
+        msgspec.DecodeError: the body is no such array; the server answers 400.
     """
+    records = msgspec.json.decode(body, type=list[dict[str, Value]])
+    check_rows(len(records), most_rows)
     for record in records:
         columns.check_names(record)
-    values = {name: array_of([record[name] for record in records], name) for name in columns.names}
-    for name, array in values.items():
-        if array.ndim != 1:
-            raise Refusal(f"Input {name!r} holds a list; expected one value in each record.")
-    return columns.rows(values)
+    return columns.rows({name: array_of([record[name] for record in records], name) for name in columns.names})
 
 
 def check_rows(found: int, most: int) -> None:

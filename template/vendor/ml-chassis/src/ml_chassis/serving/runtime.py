@@ -7,10 +7,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ml_chassis.errors import ProjectError
 from ml_chassis.serving.batching import Batcher
+from ml_chassis.serving.bodies import AT_ONCE, Bodies
 from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
@@ -26,8 +27,6 @@ from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.requests import check_rows
 from ml_chassis.settings import Settings
 
-BODIES_AT_ONCE = 8
-"""How many bodies of the greatest size may be there at a time, or as many bytes of smaller ones."""
 MOST_READ_AT_ONCE = 64 * 1024
 """Bytes that are read in less time than it takes to hand them to a thread and back."""
 STARTUP_FAILURE = 3
@@ -63,8 +62,8 @@ class Runtime:
         """Those of the server, with its limits."""
         self._observe, self._hooks = observe, hooks or Hooks()
         self.draining = False
-        self.held = 0
-        """The bytes of the bodies of all requests that are being answered."""
+        self.bodies = Bodies(AT_ONCE * settings.serve_max_bytes)
+        """Those of the requests that are being answered."""
         self._reader = ThreadPoolExecutor(1, "read")
         self._model: ServedModel | None = None
         self._interface: Interface | None = None
@@ -103,15 +102,6 @@ class Runtime:
         if self._interface is None:
             raise _loading()
         return self._interface
-
-    @contextmanager
-    def holding(self) -> Iterator["Holding"]:
-        """Give what counts the bytes of a request's body, which are held until the request ends, as this block does."""
-        holding = Holding(self)
-        try:
-            yield holding
-        finally:
-            self.held -= holding.size
 
     async def reading(self, read: Callable[[], Read], size: int) -> Read:
         """Return what a function makes of a body: of a large one in a thread, where it keeps no other request waiting.
@@ -206,26 +196,6 @@ class Runtime:
                 timer.start()
 
         signal.signal(signal.SIGTERM, drain)
-
-
-@dataclass
-class Holding:
-    """The bytes of one request's body."""
-
-    runtime: Runtime
-    size: int = 0
-
-    def add(self, size: int) -> None:
-        """Hold some more.
-
-        Raises:
-            Refusal: they would be too many, together with those of other requests.
-        """
-        held = self.runtime.held
-        if held + size > BODIES_AT_ONCE * self.runtime.settings.serve_max_bytes:
-            raise Refusal(f"Other requests have {held} bytes here already; try again.", Reason.QUEUE_FULL)
-        self.runtime.held += size
-        self.size += size
 
 
 def _loading() -> Refusal:

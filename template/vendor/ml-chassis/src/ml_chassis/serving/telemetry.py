@@ -48,7 +48,7 @@ class Telemetry:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._headers()]
             await send(message)
 
-        with IN_FLIGHT.labels(self._runtime.name).track_inprogress(), self._runtime.holding() as scope["holding"]:
+        with IN_FLIGHT.labels(self._runtime.name).track_inprogress(), self._runtime.bodies.of_one() as scope["body"]:
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception:
