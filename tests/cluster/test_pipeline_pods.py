@@ -102,8 +102,9 @@ def test_champion_is_rolled_out_by_the_rights_of_the_steps_account(
     start(restricted, "deploy", {"initContainers": [promotion], "containers": [deployment]})
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/deploy", "-n", restricted, "--timeout=180s")
 
-    assert "Version 2 is the champion" in kubectl("logs", "deploy", "--container=promote", "-n", restricted)
-    assert "applying the release alone" in kubectl("logs", "deploy", "--container=deploy", "-n", restricted)
+    said = {name: kubectl("logs", "deploy", f"--container={name}", "-n", restricted) for name in ("promote", "deploy")}
+    assert "Version 2 of wine-cultivars is the champion" in said["promote"]
+    assert "applying the release alone" in said["deploy"]
     assert kserve.asked_for("stable") == "models:/wine-cultivars/2"
     assert "was given version 2 last" in kserve.project.call("status")
 

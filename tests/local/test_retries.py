@@ -158,7 +158,7 @@ judged("1")
 judged("2", champion=1)
 for run_id in "12":
     tried("store", lambda: register(run_id))
-promote = lambda version: lambda: components.promote.python_func(version, True)
+promote = lambda version: lambda: components.promote.python_func(version, True, "")
 demote = lambda: Registry(Settings.load()).demote()
 seen = []
 for work, effects in [
@@ -179,9 +179,9 @@ def two_runs(first, second):
         evaluate(run_id)
     versions = {run_id: register(run_id) for run_id in (first, second)}
     for run_id in (second, first):
-        promoted = components.promote.python_func(versions[run_id], True)
+        promoted = components.promote.python_func(versions[run_id], True, "")
         seen.append([versions[run_id], promoted, Registry(settings).champion()])
-    components.promote.python_func(versions[first], True)  # its second try
+    components.promote.python_func(versions[first], True, "")  # its second try
 
 
 use("store")
