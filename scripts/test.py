@@ -1,6 +1,6 @@
 """Runs the whole test suite: two parts, the second whatever became of the first, and one summary of both.
 
-Every Python of a generated project that the tests start records which lines of the library it runs.
+Tests of the library, of updates and of clusters have what they start record which lines of the library it runs.
 """
 
 import os

@@ -96,9 +96,17 @@ def environment(machine: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def of_a_user() -> dict[str, str]:
-    """Return the environment without what is said to the tests alone, by which coverage of the library is recorded."""
-    recorded = {"COVERAGE_PROCESS_START": os.environ["LIBRARY_COVERAGE"]} if "LIBRARY_COVERAGE" in os.environ else {}
-    return {name: value for name, value in os.environ.items() if not matches(name, *TOLD)} | recorded
+    """Return the environment without what is said to the tests alone."""
+    return {name: value for name, value in os.environ.items() if not matches(name, *TOLD)}
+
+
+def recording() -> dict[str, str]:
+    """Return the variable that has a Python record which lines of the library it runs, where that is asked for.
+
+    It slows imports by a third, so only what acts on a cluster, updates, and the library's own tests are asked.
+    """
+    rules = os.environ.get("LIBRARY_COVERAGE")
+    return {"COVERAGE_PROCESS_START": rules} if rules else {}
 
 
 def lend(theirs: Path, machine: Mapping[str, str], home: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from copier import run_copy
 
-from tests.isolation import of_a_user
+from tests.isolation import of_a_user, recording
 from tests.running import commit_all, run
 
 COPIER = Path(sys.executable).with_name("copier")
@@ -49,7 +49,7 @@ class Repository:
 
     def call(self, *command: str, **settings: str) -> Done:
         """Run a command, and return how it ended."""
-        environment = of_a_user() | {"COPIER_PYTHON": sys.executable, "UV": "true"} | settings
+        environment = of_a_user() | recording() | {"COPIER_PYTHON": sys.executable, "UV": "true"} | settings
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def files(self) -> dict[str, bytes]:

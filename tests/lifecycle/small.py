@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 from copier import run_copy
 
-from tests.isolation import of_a_user
+from tests.isolation import of_a_user, recording
 from tests.running import commit_all, run
 
 from .repositories import Done, Repository
@@ -96,7 +96,7 @@ class Follower(Repository):
 
     def run(self, script: str, **settings: str) -> None:
         """Run commands that must succeed."""
-        run("bash", "-euc", script, cwd=self.folder, env=of_a_user() | settings)
+        run("bash", "-euc", script, cwd=self.folder, env=of_a_user() | recording() | settings)
 
     def follow(self, *options: str, **settings: str) -> Done:
         """Update to the newest release, or as options say."""
@@ -142,7 +142,7 @@ class Follower(Repository):
     def command(self, *options: str, **settings: str) -> tuple[list[str], dict[str, str]]:
         """Return the command that updates, and its environment."""
         own = {"PYTHONPATH": str(self.library / "src"), "TMPDIR": str(self.temporary), "UV": "true"}
-        return [sys.executable, "-BP", "-m", "ml_chassis.updates", *options], of_a_user() | own | settings
+        return [sys.executable, "-BP", "-m", "ml_chassis.updates", *options], of_a_user() | recording() | own | settings
 
 
 def begun(template: Template, library: Path, folder: Path, temporary: Path) -> Follower:

@@ -15,7 +15,7 @@ from typing import Any
 
 from copier import run_copy
 
-from tests.isolation import of_a_user
+from tests.isolation import of_a_user, recording
 from tests.local.data_servers import free_port, wait_until_up
 from tests.needs import require_python
 from tests.running import ROOT, run
@@ -49,7 +49,8 @@ class Project:
     def environment(self) -> dict[str, str]:
         """Return the environment of a user, with this checkout's uv."""
         path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-        return of_a_user() | {"PATH": path, "UV_PYTHON": self.python} | self.settings
+        recorded = recording() if "KUBECONFIG" in self.settings else {}
+        return of_a_user() | recorded | {"PATH": path, "UV_PYTHON": self.python} | self.settings
 
     def set_up(self) -> None:
         """Run `make setup`, for which an earlier project lends its byte code: to compile all takes 20 s of a core."""
