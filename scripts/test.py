@@ -92,7 +92,7 @@ def covered(parts: Callable[[], int]) -> int:
         least = LEAST_COVERED if "CI" in os.environ else 0
         for command in (["combine", "--quiet"], ["report", f"--fail-under={least}"]):
             reported = subprocess.run([sys.executable, "-m", "coverage", *command, f"--rcfile={rules}"], check=False)
-        return status or reported.returncode
+        return status or (reported.returncode if "CI" in os.environ else 0)
 
 
 def read(report: Path, outcomes: dict[str, str], reasons: Counter[str]) -> None:

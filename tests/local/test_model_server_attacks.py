@@ -1,5 +1,6 @@
 """No client can stop the model server, which has the memory and the descriptors of its pod."""
 
+import gzip
 import json
 import os
 import resource
@@ -114,6 +115,8 @@ def test_id_of_a_request_is_kept_if_it_is_short_and_safe(server: Server, given: 
 
 
 def test_idle_and_half_sent_connections_keep_nobody_out(server: Server) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * DESCRIPTORS), hard))  # of the attacker
     with ExitStack() as held:
         connections = [held.enter_context(connected(server)) for _ in range(DESCRIPTORS + 100)]
         for connection in connections[::2]:
@@ -135,6 +138,20 @@ def test_unfinished_bodies_fill_no_memory(server: Server) -> None:
             most = max(most, memory(server))
         assert is_live(server)
     assert most - before < MOST_GROWTH
+
+
+def test_small_bodies_that_become_large_fill_no_memory(server: Server) -> None:
+    before = memory(server)
+    bomb = gzip.compress(b" " * (BODY - 1))
+    with ExitStack() as held:
+        connections = [held.enter_context(connected(server)) for _ in range(100)]
+        for connection in connections:
+            head = b"Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+            connection.sendall(START + head + bomb)
+        assert is_live(server)
+        statuses = {ended(connection).split()[1] for connection in connections}
+    assert statuses <= {b"400", b"503"}
+    assert memory(server) - before < MOST_GROWTH
 
 
 @pytest.mark.parametrize("costly", COSTLY)

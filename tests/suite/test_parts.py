@@ -1,11 +1,13 @@
 """`make test` runs both parts of the suite whatever becomes of the first, and ends with one count of all tests."""
 
+import sys
 from pathlib import Path
 from runpy import run_path
 
 import pytest
 
-from tests.running import ROOT
+from tests.isolation import of_a_user, recording
+from tests.running import ROOT, run
 
 SCRIPT = run_path(str(ROOT / "scripts/test.py"))
 FIRST = """
@@ -60,3 +62,29 @@ def test_second_part_is_what_the_first_leaves_out() -> None:
     paths = [option for option in second if not option.startswith("-")]
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert [option.removeprefix("--ignore=") for option in first if option.startswith("--ignore=")] == paths
+
+
+IMPORT = "import ml_chassis.errors"
+
+
+@pytest.mark.parametrize(("ci", "status"), [(True, 2), (False, 0)])
+def test_library_that_is_hardly_run_fails_ci_alone(
+    ci: bool, status: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("LIBRARY_COVERAGE", "")  # which `covered` sets, and which is to be as before afterwards
+    if ci:
+        monkeypatch.setenv("CI", "true")
+
+    def parts() -> int:
+        settings = of_a_user() | recording() | {"PYTHONPATH": str(SCRIPT["LIBRARY"].parent)}
+        run(sys.executable, "-c", IMPORT, env=settings)
+        return 0
+
+    assert SCRIPT["covered"](parts) == status
+    assert "TOTAL" in capfd.readouterr().out
+
+
+def test_failed_tests_fail_whatever_they_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBRARY_COVERAGE", "")
+    assert SCRIPT["covered"](lambda: 1) == 1

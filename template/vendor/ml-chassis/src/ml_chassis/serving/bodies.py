@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -83,7 +84,9 @@ async def body_of(request: Request, settings: Settings) -> bytes:
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding == "identity":
         return bytes(body)
-    inflated = _inflated(bytes(body), coding, settings.serve_max_bytes)
+    inflate = partial(_inflated, bytes(body), coding, settings.serve_max_bytes)
+    # A small body may become a large one, and whatever takes long is not for the event loop.
+    inflated: bytes = await request.app.state.runtime.reading(inflate, settings.serve_max_bytes)
     counted.add(len(inflated))
     return inflated
 
