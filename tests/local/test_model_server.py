@@ -221,6 +221,7 @@ def test_compressed_body_is_answered(server: Server, coding: str, pack: Callable
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
     [("gzip", b"no gzip", 400), ("br", b"", 415), ("gzip", gzip.compress(b" " * 9_000_000), 413)],
+    ids=["not gzip", "another coding", "more than the limit"],
 )
 def test_body_that_cannot_be_inflated_is_refused(server: Server, coding: str, body: bytes, status: int) -> None:
     answer = server.ask(f"{MODEL}/infer", body, "", **{"Content-Encoding": coding})
