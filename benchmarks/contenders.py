@@ -10,9 +10,9 @@ from environments import SERVERS
 MODEL_NAME = "wine-cultivars"
 V2 = f"v2/models/{MODEL_NAME}"
 OURS, OURS_MATRIX = "this server", "this server, matrix"
-OURS_WATCHED = "this server, monitoring"
+OURS_WATCHED, OURS_NATIVE = "this server, monitoring", "this server, native"
 MLSERVER, PYFUNC, MLFLOW = "MLServer", "KServe SDK", "`mlflow models serve`"
-ARRAYS = "KServe SDK, bare arrays"
+ARRAYS, GRAPH = "KServe SDK, bare arrays", "KServe SDK, graph"
 ECHO = "echo, no model"
 
 
@@ -54,22 +54,24 @@ def contenders(project: Path, watched: Path, model: Path, environments: dict[str
         model: the model's folder.
         environments: those of the competitors, by their names.
     """
-    ours, matrix, counting, arrays, pyfunc, mlflow, echo, *mlserver = free_ports(10)
+    ours, matrix, counting, native, arrays, graph, pyfunc, mlflow, echo, *mlserver = free_ports(12)
     programs = project / ".venv" / "bin"
     return [
         _ours(OURS, project, model, ours),
         _ours(OURS_MATRIX, project, model, matrix, body="matrix"),
         _ours(OURS_WATCHED, watched, model, counting),
+        _ours(OURS_NATIVE, project, model, native, runtime="native"),
         _mlserver(model, environments["mlserver"] / "bin", mlserver),
         _kserve(PYFUNC, "kserve_pyfunc.py", model, environments["kserve"] / "bin", pyfunc),
         _kserve(ARRAYS, "kserve_arrays.py", model, environments["kserve"] / "bin", arrays, body="matrix"),
+        _kserve(GRAPH, "kserve_onnx.py", model, environments["kserve"] / "bin", graph, body="matrix"),
         _mlflow(model, environments["mlflow"] / "bin", mlflow),
         Contender(ECHO, ("uvicorn", "--port", str(echo), "--no-access-log", "echo:app"), SERVERS, programs, echo),
     ]
 
 
-def _ours(name: str, project: Path, model: Path, port: int, body: str = "columns") -> Contender:
-    variables = {"MODEL_URI": str(model), "SERVE_PORT": str(port)}
+def _ours(name: str, project: Path, model: Path, port: int, body: str = "columns", runtime: str = "auto") -> Contender:
+    variables = {"MODEL_URI": str(model), "SERVE_PORT": str(port), "SERVE_RUNTIME": runtime}
     return Contender(name, ("make", "serve"), project, project / ".venv/bin", port, body, variables=variables)
 
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from contenders import ARRAYS, ECHO, MLFLOW, MLSERVER, OURS, OURS_MATRIX, OURS_WATCHED, PYFUNC
+from contenders import ARRAYS, ECHO, GRAPH, MLFLOW, MLSERVER, OURS, OURS_MATRIX, OURS_NATIVE, OURS_WATCHED, PYFUNC
 from environments import SERVERS
 from serving import CONNECTIONS, PAIRS, ROUNDS, ROWS, SECONDS, Comparison
 
@@ -13,7 +13,7 @@ ORDINARY = (MLSERVER, PYFUNC, MLFLOW)
 """The servers of the MLflow model as their users ordinarily run them."""
 LOOP = "model in a loop"
 ENVIRONMENTS = {"mlserver": MLSERVER, "kserve": PYFUNC, "mlflow": MLFLOW, "serving": OURS}
-SERVERS_SHOWN = (OURS, OURS_MATRIX, OURS_WATCHED, *ORDINARY, ARRAYS, ECHO)
+SERVERS_SHOWN = (OURS, OURS_MATRIX, OURS_WATCHED, OURS_NATIVE, *ORDINARY, ARRAYS, GRAPH, ECHO)
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ def ratios(comparison: Comparison) -> list[Ratio]:
     best = max(loads[name].per_second for name in ORDINARY)
     shortest = min(loads[name].p99 for name in ORDINARY)
     ours, limit = loads[OURS], comparison.in_process[min(ROWS)]
-    over_arrays = loads[OURS_MATRIX].per_second / loads[ARRAYS].per_second
+    ours_of_matrix = loads[OURS_MATRIX].per_second
     return [
         Ratio("serving-ordinary", "req/s, times the best ordinary server's", ours.per_second / best, 5),
-        Ratio("serving-arrays", f"req/s with a matrix, times {ARRAYS}", over_arrays, 3),
+        Ratio("serving-arrays", f"req/s with a matrix, times {ARRAYS}", ours_of_matrix / loads[ARRAYS].per_second, 3),
+        Ratio("serving-graph", f"req/s with a matrix, times {GRAPH}", ours_of_matrix / loads[GRAPH].per_second, 1),
         Ratio("serving-p99", "p99, times the best ordinary server's", ours.p99 / shortest, 1 / 3, at_most=True),
         Ratio("serving-monitoring", f"req/s with monitoring, times {OURS} without", comparison.over_unwatched, 0.95),
         Ratio("serving-limit", f"req/s, times the {LOOP}", ours.per_second / limit, 0.6),
@@ -69,12 +70,15 @@ A failed request ends the measurement: there was none. Measured on {datetime.now
 - {OURS_MATRIX}: the same, asked with one tensor of all columns.
 - {OURS_WATCHED}: the same as the first, of a project with monitoring, which
   counts the values of each column.
+- {OURS_NATIVE}: the same as the first, with `SERVE_RUNTIME=native`: scikit-learn
+  answers in place of the model's graph.
 - {MLSERVER}: {_listed(_pins("mlserver"))}; asked
   with a tensor for each column.
 - {PYFUNC}: a custom predictor of {_listed(_pins("kserve"))} over MLflow's pyfunc; asked
   with a tensor for each column.
 - {ARRAYS}: the same, over the scikit-learn model; asked with one
   tensor of all columns.
+- {GRAPH}: the same, over the model's graph in ONNX Runtime.
 - {MLFLOW}: asked at `/invocations`, with `dataframe_split`.
 - {ECHO}: this server's ASGI server, with an application that reads the body
   and answers a constant. It is what HTTP alone allows.

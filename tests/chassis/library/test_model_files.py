@@ -121,9 +121,10 @@ def test_no_file_of_a_model_runs_code(
     MlflowClient().delete_model_version_tag(PROJECT.name, "2", DIGEST)  # as whoever can change the files may, too
 
     with pytest.raises(ModelError, match=complaint):
-        model_files.load(registered, SKLEARN_TYPES)
+        model_files.load(model_files.fetch(registered), SKLEARN_TYPES)
     with pytest.raises(ModelError, match=complaint):
-        load(settings.model_copy(update={"model_uri": registered}), SKLEARN_TYPES)
+        load(settings.model_copy(update={"model_uri": registered, "serve_runtime": "native"}), SKLEARN_TYPES)
+    assert load(settings.model_copy(update={"model_uri": registered}), SKLEARN_TYPES).runtime == "onnx"
     assert not marker.exists()
 
 

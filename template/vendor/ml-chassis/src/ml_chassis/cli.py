@@ -168,12 +168,15 @@ def models(context: typer.Context) -> None:
     if not versions:
         typer.echo(f"{settings.model_name} has no version yet; `{settings.project.command('run')}` registers one.")
         return
-    table = Table("Version", "Alias", *versions[0].metrics, "Gate", box=None, pad_edge=False)
+    table = Table("Version", "Alias", *versions[0].metrics, "Runtime", "Gate", box=None, pad_edge=False)
     for version in versions:
         scores = [f"{version.metrics[name]:.4f}" if name in version.metrics else "" for name in versions[0].metrics]
-        table.add_row(str(version.number), ", ".join(version.aliases), *scores, version.reason)
+        aliases = ", ".join(version.aliases)
+        table.add_row(str(version.number), aliases, *scores, version.runtime, version.reason)
     Console().print(table)
     typer.echo("Metrics are of the rows that each version's own run held out; the gate compares on the same rows.")
+    if reason := versions[0].runtime_reason:
+        typer.echo(f"Version {versions[0].number} is served by the runtime {versions[0].runtime}: {reason}.")
 
 
 def promote(

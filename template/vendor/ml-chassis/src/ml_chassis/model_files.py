@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import skops.io
-from sklearn.pipeline import Pipeline
-
 from ml_chassis.digests import digest
 from ml_chassis.errors import ModelError
 
 if TYPE_CHECKING:
     from mlflow.models import Model
+    from sklearn.pipeline import Pipeline
 
 FLAVOUR, LOADER, FORMAT, FILE = "sklearn", "mlflow.sklearn", "skops", "model.skops"
 """What MLflow writes of the one kind of model that is loaded."""
@@ -36,15 +34,15 @@ Loader = Callable[[Path], Predictor]
 """Returns the model of a folder, which holds what MLflow has of a version: `MLmodel`, and the loader's own files."""
 
 
-class LoadedModel(NamedTuple):
-    """A fitted model, what MLflow notes with it, and the folder of its files."""
+class ModelFiles(NamedTuple):
+    """What MLflow notes with a model, and the folder of its files."""
 
-    model: Predictor
+    uri: str
     record: "Model"
     folder: Path
 
 
-def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
+def write(model: "Pipeline", path: str | Path, types: Sequence[str]) -> None:
     """Write a fitted model to a skops file.
 
     Args:
@@ -55,6 +53,8 @@ def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
     Raises:
         ModelError: it holds what a model file may not.
     """
+    import skops.io  # slow to import, as it brings scikit-learn, which no graph needs
+
     content = skops.io.dumps(model)
     if strange := set(skops.io.get_untrusted_types(data=content)) - set(types):
         raise ModelError(
@@ -64,7 +64,7 @@ def write(model: Pipeline, path: str | Path, types: Sequence[str]) -> None:
     Path(path).write_bytes(content)
 
 
-def read(path: str | Path, types: Sequence[str]) -> Pipeline:
+def read(path: str | Path, types: Sequence[str]) -> "Pipeline":
     """Return the model of a file that `write` has written.
 
     Args:
@@ -74,6 +74,8 @@ def read(path: str | Path, types: Sequence[str]) -> Pipeline:
     Raises:
         ModelError: it is no such file.
     """
+    import skops.io
+
     try:
         model: Pipeline = skops.io.load(path, trusted=types)
     except Exception as error:  # what the types of a file raise is unforeseeable
@@ -81,17 +83,15 @@ def read(path: str | Path, types: Sequence[str]) -> Pipeline:
     return model
 
 
-def load(uri: str, types: Sequence[str], expected: str = "", loader: Loader | None = None) -> LoadedModel:
-    """Load a model by MLflow's address, or from a folder.
+def fetch(uri: str, expected: str = "") -> ModelFiles:
+    """Fetch a model's files by MLflow's address, or find them in a folder.
 
     Args:
-        uri: where it is.
-        types: what its file may hold.
-        expected: the digest that its files must have. Without it, they may be any.
-        loader: what loads it, if it is no skops file of MLflow's flavour for scikit-learn.
+        uri: where they are.
+        expected: the digest that they must have. Without it, they may be any.
 
     Raises:
-        ModelError: it cannot be read, has other files than expected, or is of a kind that is not loaded.
+        ModelError: they cannot be read, or are others than expected.
     """
     from mlflow.artifacts import download_artifacts  # slow to import, and the step that trains needs none of it
     from mlflow.exceptions import MlflowException
@@ -108,13 +108,36 @@ def load(uri: str, types: Sequence[str], expected: str = "", loader: Loader | No
             f"{found} instead of {expected}. Use another version, and find out who changed these files."
         )
     try:
-        record = Model.load(str(folder))
+        return ModelFiles(uri, Model.load(str(folder)), folder)
+    except (MlflowException, OSError) as error:
+        raise _unloadable(uri, error) from error
+
+
+def load(files: ModelFiles, types: Sequence[str], loader: Loader | None = None) -> Predictor:
+    """Load a fitted model from its files.
+
+    Args:
+        files: what `fetch` returned.
+        types: what its file may hold.
+        loader: what loads it, if it is no skops file of MLflow's flavour for scikit-learn.
+
+    Raises:
+        ModelError: it cannot be read, or is of a kind that is not loaded.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
         if loader:
-            return LoadedModel(loader(folder), record, folder)
-        _check_kind(record)
-        return LoadedModel(read(folder / FILE, types), record, folder)
+            return loader(files.folder)
+        _check_kind(files.record)
+        model: Predictor = read(files.folder / FILE, types)
     except (MlflowException, OSError, ModelError) as error:
-        raise ModelError(f"The model {uri!r} cannot be loaded: {str(error).rstrip('.')}.") from error
+        raise _unloadable(files.uri, error) from error
+    return model
+
+
+def _unloadable(uri: str, error: Exception) -> ModelError:
+    return ModelError(f"The model {uri!r} cannot be loaded: {str(error).rstrip('.')}.")
 
 
 def _check_kind(record: "Model") -> None:

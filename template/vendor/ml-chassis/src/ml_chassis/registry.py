@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from ml_chassis.digests import DIGEST, digest
 from ml_chassis.errors import RegistryError
+from ml_chassis.graphs import Proof
 from ml_chassis.runs import connect
 from ml_chassis.settings import Settings
 
@@ -27,6 +28,9 @@ REASON = "gate_reason"
 TERMS = "gate_terms"
 JUDGED_AGAINST = "gate_champion"
 """The tag with the version that was champion when the gate judged, or nothing."""
+RUNTIME = "runtime"
+"""What a version can be served by: `onnx`, which is its graph, or `native`, which is its own library."""
+RUNTIME_REASON = "runtime_reason"
 CODE = "code"
 """The identity of the code that trained it."""
 
@@ -43,6 +47,10 @@ class Version:
     """The scores of its own run, on the rows that this held out."""
     reason: str
     """Why it was promoted, or was not."""
+    runtime: str
+    """What it can be served by: see `RUNTIME`."""
+    runtime_reason: str
+    """How that was found."""
 
 
 class Registry:
@@ -73,9 +81,11 @@ class Registry:
         # A step that was given up for dead may still be at work beside its next try: the lower of two numbers stays.
         if known := self._versions_of(model_uri):
             return known[0]
-        files = digest(Path(mlflow.artifacts.download_artifacts(model_uri)))
+        files = Path(mlflow.artifacts.download_artifacts(model_uri))
         tags = {PASSED: str(verdict.passed), REASON: verdict.reason, TERMS: verdict.terms}
-        tags |= {JUDGED_AGAINST: _text(verdict.champion), CODE: self._project.identity, DIGEST: files}
+        tags |= {JUDGED_AGAINST: _text(verdict.champion), CODE: self._project.identity, DIGEST: digest(files)}
+        if proof := Proof.read(files):
+            tags |= {RUNTIME: proof.runtime, RUNTIME_REASON: proof.reason}
         made = int(mlflow.register_model(model_uri, self.name, tags=tags).version)
         first = self._versions_of(model_uri)[0]
         if made != first:
@@ -142,7 +152,9 @@ class Registry:
             number = int(found.version)
             aliases = [alias for alias, target in named.items() if target == number]
             metrics = self._client.get_run(found.run_id).data.metrics if found.run_id else {}
-            rows.append(Version(number, aliases, metrics, found.tags.get(REASON, "")))
+            tags = found.tags
+            served = tags.get(RUNTIME, "native"), tags.get(RUNTIME_REASON, "")
+            rows.append(Version(number, aliases, metrics, tags.get(REASON, ""), *served))
         return sorted(rows, key=lambda row: row.number, reverse=True)
 
     def promote(self, version: int, force: bool = False) -> bool:
@@ -195,10 +207,10 @@ class Registry:
         return earlier[-1]
 
     def _load(self, version: int, tags: dict[str, str]) -> "Pipeline":
-        from ml_chassis.model_files import load  # slow to import
+        from ml_chassis.model_files import fetch, load  # slow to import
 
-        uri, project = f"models:/{self.name}/{version}", self._project
-        return load(uri, project.model_types, tags.get(DIGEST, ""), project.model_loader).model
+        files = fetch(f"models:/{self.name}/{version}", tags.get(DIGEST, ""))
+        return load(files, self._project.model_types, self._project.model_loader)
 
     def _promote(self, version: int, champion: int | None, tags: dict[str, str], force: bool = False) -> bool:
         if version == champion:

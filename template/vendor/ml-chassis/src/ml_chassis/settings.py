@@ -1,7 +1,7 @@
 """Settings that the library reads. A project's own class inherits them and adds its fields."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """The port that it listens on."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes of the model server. On a cluster, add replicas instead."""
+    serve_runtime: Literal["auto", "onnx", "native"] = "auto"
+    """What answers: `onnx`, the model's graph; `native`, its own library; `auto`, the graph where there is one."""
     serve_max_bytes: Positive = 8 * 1024 * 1024
     """The largest body of a request."""
     serve_max_rows: Positive = 10_000

@@ -17,7 +17,7 @@ from mlflow.models import Model, ModelSignature
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml_chassis import evaluation
+from ml_chassis import evaluation, graphs
 from ml_chassis.monitoring.distributions import distributions, to_metadata
 from ml_chassis.project import Project
 from ml_chassis.runs import start_run
@@ -85,7 +85,7 @@ def log_training(
         importance = evaluation.importance(model, held_out_rows, target, seed)
         mlflow.log_figure(_importance_figure(importance), "feature_importance.png")
         metadata = _log_reference(model, training_rows, target, seed) if settings.project.monitoring else None
-        _save(settings.project, logged, model, taken, features.head(EXAMPLE_ROWS), metadata)
+        _save(settings.project, logged, model, taken, training_rows.drop(columns=target), features, metadata)
     return str(logged.model_uri)
 
 
@@ -119,7 +119,8 @@ def _save(
     logged: LoggedModel,
     model: Pipeline,
     taken: ModelSignature,
-    example: pd.DataFrame,
+    training: pd.DataFrame,
+    held_out: pd.DataFrame,
     metadata: dict[str, Any] | None,
 ) -> None:
     """Write the model's files into its record, unless an earlier try has."""
@@ -131,13 +132,14 @@ def _save(
             f"{folder}/model",
             mlflow_model=Model(logged.artifact_location, logged.source_run_id, model_id=logged.model_id),
             signature=taken,
-            input_example=example,
+            input_example=held_out.head(EXAMPLE_ROWS),
             pip_requirements=[
                 f"{package}=={version(package)}" for package in (*project.model_packages, *MODEL_PACKAGES)
             ],
             skops_trusted_types=list(project.model_types),
             metadata=metadata,
         )
+        graphs.write(model, training, held_out, Path(folder) / "model")
         MlflowClient().log_model_artifacts(logged.model_id, f"{folder}/model")
     MlflowClient().finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
 

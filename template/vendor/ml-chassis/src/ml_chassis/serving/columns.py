@@ -1,6 +1,6 @@
 """The columns that a model takes, and how values from a request become its rows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
@@ -13,7 +13,7 @@ from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
 from ml_chassis.errors import ServingError
-from ml_chassis.kinds import LARGEST, dates_of
+from ml_chassis.kinds import LARGEST, MOST_EXACT, dates_of
 from ml_chassis.serving.refusals import Refusal
 
 Rows = NDArray[Any] | pd.DataFrame
@@ -36,6 +36,8 @@ NUMPY_TYPES: dict[str, type[np.generic]] = {
 }
 ACCEPTED_KINDS = dict.fromkeys(NUMPY_TYPES, "iuf") | {"BOOL": "b", "BYTES": ""}
 """NumPy's kinds of values that a datatype takes, as long as no value changes: 3.0 is an INT64, 3.5 is not."""
+LIMITS = {"FP64": LARGEST, "INT64": float(MOST_EXACT)}
+"""How large a number of a datatype is checked at once, among others. A larger one may still be one of it."""
 MIXED = 2
 """A boolean that is alone is seen by its type."""
 OBJECTS: dict[str, set[type]] = {"BOOL": {bool}, "BYTES": {str}}
@@ -99,13 +101,48 @@ class Columns:
         """The columns' names."""
         return frozenset(tensor.name for tensor in self.tensors)
 
-    @property
-    def numeric(self) -> bool:
-        """Whether every column holds numbers, so that a matrix can hold them all."""
-        return all(tensor.datatype[:2] in {"IN", "FP"} for tensor in self.tensors)
+    @cached_property
+    def datatypes(self) -> list[str]:
+        """What each column holds."""
+        return [tensor.datatype for tensor in self.tensors]
 
-    def check_names(self, given: Collection[str]) -> None:
+    @property
+    def plain(self) -> bool:
+        """Whether every column holds numbers of the kinds that a matrix can hold, and `rows_of_numbers` check."""
+        return LIMITS.keys() >= set(self.datatypes)
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64] | None:
+        """The largest number of each column that `rows_of_numbers` takes, where it takes any."""
+        if not (self.as_matrix and self.plain):
+            return None
+        return np.array([LIMITS[datatype] for datatype in self.datatypes])
+
+    @cached_property
+    def _whole(self) -> list[int]:
+        """The places of the columns of whole numbers."""
+        return [place for place, datatype in enumerate(self.datatypes) if datatype == "INT64"]
+
+    def rows_of_numbers(self, values: NDArray[np.float64]) -> Rows | None:
+        """Return rows that are checked at once, or None where each column has to be looked at by itself.
+
+        Args:
+            values: [rows, columns], in the columns' order, for the rows to take over.
+        """
+        if self._limits is None or (np.abs(values) > self._limits).any():
+            return None
+        if self._whole:
+            whole = values[:, self._whole]
+            if (np.floor(whole) != whole).any():
+                return None
+            values[:, self._whole] = whole + 0.0  # as no whole number is -0.0
+        kind = np.int64 if len(self._whole) == len(self.tensors) else np.float64
+        return np.ascontiguousarray(values, kind)
+
+    def check_names(self, given: Mapping[str, Any]) -> None:
         """Raise a Refusal unless exactly the columns are given, in whatever order."""
+        if given.keys() == self.names:
+            return
         expected = ", ".join(tensor.name for tensor in self.tensors)
         for tensor in self.tensors:
             if tensor.name not in given:

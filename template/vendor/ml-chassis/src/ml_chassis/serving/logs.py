@@ -1,6 +1,7 @@
 """The log of the model server: JSON on standard error, and on demand by OTLP."""
 
 import logging
+import os
 import sys
 from collections import Counter
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 class JsonFormatter(logging.Formatter):
     """One JSON object on a line, with the trace that it belongs to."""
 
+    _traced = "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
         line = {
@@ -31,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
-        if (span := trace.get_current_span().get_span_context()).is_valid:
+        if self._traced and (span := trace.get_current_span().get_span_context()).is_valid:
             line["trace_id"] = trace.format_trace_id(span.trace_id)
         return msgspec.json.encode(line).decode()
 
@@ -89,6 +92,10 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def configure_logging() -> None:
     """Log to standard error: plainly to a terminal, as JSON elsewhere."""
+    # Nothing here says which thread, process or line a record is from, and to find out takes as long as a quick model.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler()
     handler.addFilter(Sparing())
     if not sys.stderr.isatty():

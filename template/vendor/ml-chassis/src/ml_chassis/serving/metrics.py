@@ -1,7 +1,9 @@
 """The metrics of the model server, in Prometheus' text format."""
 
 import os
+from functools import cache
 from http import HTTPStatus
+from typing import TypeVar
 
 from prometheus_client import (
     REGISTRY,
@@ -12,6 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ml_chassis.serving.refusals import Reason
@@ -34,6 +37,15 @@ INFO = Gauge("model_server_model_info", "The model that is served.", SERVED, mul
 RECORDED = Gauge(
     "model_server_model_recorded_timestamp_seconds", "When the model was recorded.", SERVED, multiprocess_mode="livemax"
 )
+
+Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
+
+@cache
+def of(metric: Metric, *labels: str | int) -> Metric:
+    """Return what `metric.labels` does, which takes a lock each time, and as long as a quick model."""
+    return metric.labels(*labels)
+
 
 PREDICTING = ("infer", "predict")
 """Endpoints that answer with predictions."""

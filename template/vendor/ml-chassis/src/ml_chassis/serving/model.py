@@ -2,10 +2,12 @@
 
 import logging
 import re
+import timeit
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import mlflow
@@ -21,10 +23,16 @@ from numpy.typing import NDArray
 from ml_chassis import model_files
 from ml_chassis.digests import DIGEST, ORIGIN
 from ml_chassis.errors import ServingError
-from ml_chassis.model_files import LoadedModel, Loader
+from ml_chassis.model_files import Loader, ModelFiles
+from ml_chassis.serving import graph
 from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
 from ml_chassis.settings import Settings
 
+Predict = Callable[[Rows], NDArray[Any]]
+MOST_ROWS_AT_ONCE, SECONDS_AT_ONCE = 100, 0.001
+"""What may be answered without leaving the event loop, where it keeps other requests waiting."""
+REPEATS = 5
+"""Of which the quickest counts: the others say how busy the machine is."""
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 logger = logging.getLogger(__package__)
@@ -39,8 +47,12 @@ class ServedModel:
     outputs: list[TensorMetadata]
     record: Model
     """What MLflow notes with the model."""
-    predict: Callable[[Rows], NDArray[Any]]
+    predict: Predict
     """Return one answer for each row."""
+    runtime: str = "native"
+    """What answers: the library that it was trained with, or by `onnx` its graph."""
+    quick: bool = False
+    """Whether it answers `MOST_ROWS_AT_ONCE` within `SECONDS_AT_ONCE`."""
 
     @property
     def recorded(self) -> float:
@@ -76,20 +88,26 @@ def load(settings: Settings, types: Sequence[str], loader: Loader | None = None)
 
     Raises:
         ModelError: it cannot be loaded, or its files are not those that were registered.
-        ServingError: there is no such version, or it has no signature.
+        ServingError: there is no such version, it has no signature, or no graph where SERVE_RUNTIME wants one.
     """
     uri, digest = resolve(settings)
     if not digest:
         logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
-    model = model_files.load(uri, types, digest, loader)
-    signature = model.record.signature
+    files = model_files.fetch(uri, digest)
+    signature = files.record.signature
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
     columns = Columns.of(signature.inputs)
-    outputs, version = tensors_of(signature.outputs), _version(uri, model)
-    if by_matrix := _matrix_predictor(model, columns):
-        return ServedModel(version, replace(columns, as_matrix=True), outputs, model.record, by_matrix)
-    return ServedModel(version, columns, outputs, model.record, lambda rows: np.asarray(model.model.predict(rows)))
+    outputs, example = tensors_of(signature.outputs), _example(files, columns)
+    predict, runtime, by_matrix = _graph(settings, files, loader, outputs[0].datatype), "onnx", True
+    if predict is None:
+        from ml_chassis.serving import native  # slow to import, as it brings scikit-learn, which no graph needs
+
+        predict, runtime = native.predictor(model_files.load(files, types, loader)), "native"
+        by_matrix = example is not None and _answers_matrices(predict, example)
+    quick = by_matrix and example is not None and _is_quick(predict, example.to_numpy())
+    columns = replace(columns, as_matrix=by_matrix)
+    return ServedModel(_version(files), columns, outputs, files.record, predict, runtime, quick)
 
 
 def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
@@ -102,29 +120,50 @@ def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
         raise _unloadable(settings, error) from error
 
 
-def _matrix_predictor(model: LoadedModel, columns: Columns) -> Callable[[Rows], NDArray[Any]] | None:
-    """Return the model's `predict` if it answers a matrix as it answers a DataFrame."""
-    example = model.record.load_input_example(str(model.folder)) if columns.numeric else None
-    if not isinstance(example, pd.DataFrame):
+def _graph(settings: Settings, files: ModelFiles, loader: Loader | None, datatype: str) -> Predict | None:
+    """Return what answers as the model's graph, or None where the model itself has to answer."""
+    if settings.serve_runtime == "native":
         return None
-    warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
-    example = example[[tensor.name for tensor in columns.tensors]]
-    predict: Callable[[Rows], NDArray[Any]] = model.model.predict
     try:
-        same = np.array_equal(predict(example.to_numpy()), predict(example))
-    except Exception:  # it selects columns by name; what it raises then is its own library's
+        if loader:
+            raise ServingError("the project loads its models itself")
+        return graph.predictor(files.folder, datatype)
+    except ServingError as reason:
+        if settings.serve_runtime == "onnx":
+            complaint = f"The model {files.uri!r} has no graph that can be served: {reason}."
+            raise ServingError(f"{complaint} Set SERVE_RUNTIME=auto to have its own library answer.") from reason
+        logger.info("The model's own library answers, not its graph: %s", reason)
         return None
-    return predict if same else None
 
 
-def _version(uri: str, model: LoadedModel) -> str:
+def _example(files: ModelFiles, columns: Columns) -> pd.DataFrame | None:
+    """Return the rows that were recorded with a model of plain numbers."""
+    found = files.record.load_input_example(str(files.folder)) if columns.plain else None
+    return found[[tensor.name for tensor in columns.tensors]] if isinstance(found, pd.DataFrame) else None
+
+
+def _answers_matrices(predict: Predict, example: pd.DataFrame) -> bool:
+    """Return whether a model answers a matrix as it answers a DataFrame."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
+    try:
+        return np.array_equal(predict(example.to_numpy()), predict(example))
+    except Exception:  # it selects columns by name; what it raises then is its own library's
+        return False
+
+
+def _is_quick(predict: Predict, example: NDArray[Any]) -> bool:
+    rows = np.resize(example, (MOST_ROWS_AT_ONCE, example.shape[1]))
+    return min(timeit.repeat(partial(predict, rows), number=1, repeat=REPEATS)) < SECONDS_AT_ONCE
+
+
+def _version(files: ModelFiles) -> str:
     """Return the version in the registry, or the model's own id where it did not come from there."""
-    if registered := REGISTERED.fullmatch(uri):
+    if registered := REGISTERED.fullmatch(files.uri):
         return registered["version"]
-    origin = model.folder / ORIGIN
+    origin = files.folder / ORIGIN
     if origin.is_file():
         return str(yaml.safe_load(origin.read_text())["model_version"])
-    return str(model.record.model_id)
+    return str(files.record.model_id)
 
 
 def _unloadable(settings: Settings, error: Exception) -> ServingError:

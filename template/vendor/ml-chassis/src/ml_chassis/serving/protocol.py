@@ -6,11 +6,15 @@ The protocol: https://github.com/kserve/open-inference-protocol/blob/main/specif
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ml_chassis.serving.binary import write
 from ml_chassis.serving.columns import NUMPY_TYPES, TensorMetadata
+
+DATATYPES = {np.dtype(kind).str: datatype for datatype, kind in NUMPY_TYPES.items()}
+"""What the protocol calls NumPy's types, by what NumPy calls them."""
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
@@ -101,9 +105,8 @@ def datatype_of(answers: NDArray[Any]) -> str:
     Raises:
         TypeError: it has no datatype for them.
     """
-    for datatype, numpy_type in NUMPY_TYPES.items():
-        if answers.dtype == numpy_type or (datatype == "BYTES" and answers.dtype.kind == "U"):
-            return datatype
+    if datatype := "BYTES" if answers.dtype.kind == "U" else DATATYPES.get(answers.dtype.str):
+        return datatype
     raise TypeError(f"The answers are {answers.dtype}, which the protocol cannot carry.")
 
 

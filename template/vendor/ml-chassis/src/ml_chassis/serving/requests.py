@@ -5,6 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from ml_chassis.serving import binary
@@ -16,6 +17,7 @@ MATRIX = 2
 Value = bool | int | float | str | None
 """What JSON has beside arrays and objects, of which clients could send millions that take seconds to read."""
 NESTED = re.compile(rb"\[\s*\[")
+NUMBERS = msgspec.json.Decoder(list[list[float | None]])
 MOST_PARAMETERS = 16 * 1024
 """The bytes of the parameters of a request."""
 
@@ -160,6 +162,9 @@ def _rows(inputs: list[Input], columns: Columns, most_rows: int) -> Rows:
     if len(sent) == 1 and len(sent[0].shape) == MATRIX and sent[0].name not in columns.names:
         columns.check_width(sent[0].name, sent[0].shape)
         check_rows(sent[0].shape[0], most_rows)
+        numbers = _numbers(inputs, ["FP64"], sent[0].shape)
+        if numbers is not None and (rows := columns.rows_of_numbers(numbers)) is not None:
+            return rows
         return columns.rows_of_matrix(sent[0].name, _array(inputs[0]))
     given = {found.sent.name: found for found in inputs}
     if len(given) < len(inputs):
@@ -170,7 +175,30 @@ def _rows(inputs: list[Input], columns: Columns, most_rows: int) -> Rows:
         if tensor.shape not in ([size], [size, 1]):
             raise Refusal(f"Input {tensor.name!r} has shape {tensor.shape}; expected [{size}], as the first has.")
     check_rows(size, most_rows)
+    in_order = [given[tensor.name] for tensor in columns.tensors]
+    numbers = _numbers(in_order, columns.datatypes, [len(in_order), size])
+    if numbers is not None and (rows := columns.rows_of_numbers(numbers.T)) is not None:
+        return rows
     return columns.rows({name: _array(found).reshape(size) for name, found in given.items()})
+
+
+def _numbers(inputs: list[Input], datatypes: list[str], shape: list[int]) -> NDArray[np.float64] | None:
+    """Return plain numbers, which are read at once, or None where each tensor has to be read by itself.
+
+    Args:
+        inputs: one for each column, or one of all.
+        datatypes: what they have to be.
+        shape: of the numbers: [columns, rows], or [rows, columns].
+    """
+    if datatypes != [found.sent.datatype for found in inputs] or any(found.data is not None for found in inputs):
+        return None
+    raw = b",".join([found.sent.data for found in inputs])
+    if raw.count(b",") >= max(math.prod(shape), 1):
+        return None
+    try:
+        return np.array(NUMBERS.decode(raw if NESTED.match(raw) else b"[%s]" % raw), np.float64).reshape(shape)
+    except (msgspec.DecodeError, ValueError):
+        return None
 
 
 def _array(found: Input) -> NDArray[Any]:

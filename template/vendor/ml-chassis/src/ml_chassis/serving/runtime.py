@@ -21,8 +21,8 @@ from ml_chassis.serving.batching import Batcher
 from ml_chassis.serving.bodies import AT_ONCE, Bodies
 from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
-from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose
-from ml_chassis.serving.model import ServedModel, load
+from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose, of
+from ml_chassis.serving.model import MOST_ROWS_AT_ONCE, ServedModel, load
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.requests import check_rows
 from ml_chassis.settings import Settings
@@ -68,6 +68,7 @@ class Runtime:
         self._model: ServedModel | None = None
         self._interface: Interface | None = None
         self._batcher: Batcher[Prediction] | None = None
+        self._most_at_once = 0
         self._observer: Observer | None = None
 
     @property
@@ -132,14 +133,14 @@ class Runtime:
         if self._batcher is None:
             raise _loading()
         try:
-            found = await self._batcher.predict(rows)
+            found = await self._answered(rows, self._batcher)
         except Refusal:
             raise
         except Exception as error:  # what a model's own library or a hook raises is unforeseeable
             logger.exception("The model failed")
             complaint = "The model failed on these rows; the server's log has the cause."
             raise Refusal(complaint, Reason.MODEL_FAILED) from error
-        ROWS.labels(self.name, self.version).inc(len(rows))
+        of(ROWS, self.name, self.version).inc(len(rows))
         if self._observer:
             self._observer.see(rows if found.model_rows is None else found.model_rows, found.model_answers)
         return found.answers
@@ -156,6 +157,12 @@ class Runtime:
         self._reader.shutdown(wait=False, cancel_futures=True)
         if self._observer:
             await self._observer.close()
+
+    async def _answered(self, rows: Rows, batcher: Batcher[Prediction]) -> Prediction:
+        """Return what the model answers: at once where that is quicker than to hand it to a thread and back."""
+        if len(rows) <= self._most_at_once:
+            return self.interface.predict(rows)
+        return await batcher.predict(rows)
 
     async def _load(self) -> None:
         try:
@@ -176,11 +183,12 @@ class Runtime:
         self._batcher = Batcher(
             self._interface.predict, self.settings.serve_max_waiting, self.settings.serve_timeout_seconds
         )
+        self._most_at_once = MOST_ROWS_AT_ONCE if model.quick and self._hooks == Hooks() else 0
         self._observer = self._observe(model, self.settings) if self._observe else None
         gc.freeze()  # or each search for garbage looks through the libraries too, and requests wait
         self._model = model
         expose(self.name, model.version, model.recorded)
-        logger.info("Serving %s version %s", self.name, model.version)
+        logger.info("Serving %s version %s (%s)", self.name, model.version, model.runtime)
 
     def _drain_on_sigterm(self) -> None:
         """Say "not ready" first, so that balancers look elsewhere, and pass the signal on to the server afterwards."""

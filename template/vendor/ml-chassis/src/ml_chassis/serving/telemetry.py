@@ -10,7 +10,7 @@ from itertools import count
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ml_chassis.serving.logs import REQUEST_ID, OtlpHandler
-from ml_chassis.serving.metrics import ERRORS, IN_FLIGHT, PREDICTING, REQUESTS, SECONDS
+from ml_chassis.serving.metrics import ERRORS, IN_FLIGHT, PREDICTING, REQUESTS, SECONDS, of
 from ml_chassis.serving.refusals import Reason
 from ml_chassis.serving.runtime import Runtime
 
@@ -48,7 +48,7 @@ class Telemetry:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._headers()]
             await send(message)
 
-        with IN_FLIGHT.labels(self._runtime.name).track_inprogress(), self._runtime.bodies.of_one() as scope["body"]:
+        with of(IN_FLIGHT, self._runtime.name).track_inprogress(), self._runtime.bodies.of_one() as scope["body"]:
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception:
@@ -58,10 +58,10 @@ class Telemetry:
                 endpoint = getattr(scope.get("endpoint"), "__name__", "unknown")
                 seconds = time.perf_counter() - began
                 served = self._runtime.name, self._runtime.version
-                REQUESTS.labels(*served, endpoint, status).inc()
-                SECONDS.labels(*served, endpoint).observe(seconds)
+                of(REQUESTS, *served, endpoint, status).inc()
+                of(SECONDS, *served, endpoint).observe(seconds)
                 if endpoint in PREDICTING and (reason := scope.get("reason")):
-                    ERRORS.labels(*served, reason.label, reason.status.value).inc()
+                    of(ERRORS, *served, reason.label, reason.status.value).inc()
                 if endpoint not in UNLOGGED:
                     fields = {
                         "endpoint": endpoint,

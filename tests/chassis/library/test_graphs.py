@@ -1,0 +1,228 @@
+"""A model and its graph: what is served as a graph answers as the model does; all else is left to the model."""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ml_chassis import graphs
+from ml_chassis.edges import edges
+from ml_chassis.errors import ServingError
+from ml_chassis.graphs import FOLDER, GRAPH, PROOF, Proof
+from ml_chassis.holdout import Parts
+from ml_chassis.kinds import LARGEST
+from ml_chassis.project import SKLEARN_TYPES
+from ml_chassis.registry import Registry
+from ml_chassis.serving import graph
+from ml_chassis.serving.model import load
+from ml_chassis.settings import Settings
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+TARGET = "cultivar"
+
+
+@pytest.fixture(scope="session")
+def training(parts: Parts) -> pd.DataFrame:
+    return parts.training.drop(columns=TARGET)
+
+
+@pytest.fixture(scope="session")
+def held_out(parts: Parts) -> pd.DataFrame:
+    return parts.held_out.drop(columns=TARGET)
+
+
+def fitted(classifier: ClassifierMixin, parts: Parts, labels: dict[int, object] | None = None) -> Pipeline:
+    target = parts.training[TARGET].map(labels) if labels else parts.training[TARGET]
+    model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), classifier)
+    return model.fit(parts.training.drop(columns=TARGET), target)
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [LogisticRegression(), RidgeClassifier(), MLPClassifier(max_iter=300, random_state=0)],
+    ids=lambda classifier: type(classifier).__name__,
+)
+@pytest.mark.parametrize(
+    "labels", [{0: 0, 1: 1, 2: 2}, {0: "a", 1: "b", 2: "c"}, {0: True, 1: False, 2: False}], ids=["int", "str", "bool"]
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_graph_answers_as_its_model_does(
+    classifier: ClassifierMixin,
+    labels: dict[int, object],
+    parts: Parts,
+    training: pd.DataFrame,
+    held_out: pd.DataFrame,
+    tmp_path: Path,
+) -> None:
+    model = fitted(classifier, parts, labels)
+    proof = graphs.write(model, training, held_out, tmp_path)
+    assert (proof.equal, proof) == (True, Proof.read(tmp_path)), proof.reason
+    datatype = {"int": "INT64", "str": "BYTES", "bool": "BOOL"}[type(labels[0]).__name__]
+    predict = graph.predictor(tmp_path, datatype)
+
+    some = np.random.default_rng(0).normal(training.mean(), 2 * training.std(), (2_000, training.shape[1]))
+    some[np.random.default_rng(1).random(some.shape) < 0.05] = np.nan
+    rows = pd.DataFrame(some, columns=training.columns)
+    assert predict(some).tolist() == predict(rows).tolist() == model.predict(rows).tolist()
+
+
+@pytest.mark.parametrize(
+    ("classifier", "reason"),
+    [
+        (RandomForestClassifier(5, random_state=0), "it decides by steps (TreeEnsembleClassifier)"),
+        (HistGradientBoostingClassifier(max_iter=5), "it decides by steps (TreeEnsembleClassifier)"),
+        (KNeighborsClassifier(), "it decides by steps (TopK)"),
+        (GaussianNB(), "get another label of its graph in 32 bits"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_model_that_its_graph_might_not_equal_keeps_its_library(
+    classifier: ClassifierMixin,
+    reason: str,
+    parts: Parts,
+    training: pd.DataFrame,
+    held_out: pd.DataFrame,
+    tmp_path: Path,
+) -> None:
+    proof = graphs.write(fitted(classifier, parts), training, held_out, tmp_path)
+
+    assert (proof.equal, proof.runtime) == (False, "native")
+    assert reason in proof.reason
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [PROOF]
+    with pytest.raises(ServingError, match="32 bits"):
+        graph.predictor(tmp_path, "INT64")
+
+
+def test_trees_behind_a_scaler_are_found_to_differ(
+    parts: Parts, training: pd.DataFrame, held_out: pd.DataFrame
+) -> None:
+    """What `STEPS` keeps from being served differs indeed, and by rows at the edges alone."""
+    model = fitted(HistGradientBoostingClassifier(random_state=0), parts)
+    kind = [("rows", FloatTensorType([None, training.shape[1]]))]
+    content = to_onnx(model, initial_types=kind, options={id(model): {"zipmap": False}}, target_opset=graphs.OPERATORS)
+
+    rows = pd.concat([held_out, edges(training, held_out)], ignore_index=True)
+    proof = graphs.compare(model, content.SerializeToString(), rows, len(held_out))
+    assert (proof.equal, "get another label" in proof.reason) == (False, True), proof.reason
+
+
+def test_rows_at_the_edges_have_thresholds_extremes_and_gaps() -> None:
+    training = pd.DataFrame({"a": [1, 3, 3, 7], "b": [np.nan] * 4})
+    rows = edges(training, pd.DataFrame({"a": [5], "b": [2.0]}))
+
+    of_a, of_b = set(rows["a"].dropna()), set(rows["b"].dropna())
+    assert {1, 2, 3, 5, 7, np.nextafter(3, 7), np.nextafter(3, 1), -59, 67, LARGEST, -LARGEST} <= of_a
+    assert of_b == {2, 0, LARGEST, -LARGEST}
+    assert rows.isna().sum().to_dict() == {"a": 1, "b": 1}
+
+
+def test_column_without_numbers_is_named(
+    model: Pipeline, training: pd.DataFrame, held_out: pd.DataFrame, tmp_path: Path
+) -> None:
+    proof = graphs.write(model, training.assign(hue="deep"), held_out, tmp_path)
+
+    assert proof.reason == "column 'hue' holds no numbers, and its graph would take nothing else"
+
+
+def test_project_without_the_converter_keeps_the_library(
+    model: Pipeline, training: pd.DataFrame, held_out: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(graphs, "find_spec", lambda name: None)
+
+    assert "the extra `export`" in graphs.write(model, training, held_out, tmp_path).reason
+
+
+def test_model_that_fails_where_its_graph_answers_keeps_its_library(
+    parts: Parts, training: pd.DataFrame, held_out: pd.DataFrame, tmp_path: Path
+) -> None:
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(training, parts.training[TARGET])
+
+    proof = graphs.write(model, training, held_out, tmp_path)
+    assert "it fails on rows that its graph answers: Input X contains NaN" in proof.reason
+
+
+def test_registered_version_tells_its_runtime(registry: Registry) -> None:
+    version = registry.versions()[0]
+
+    assert version.runtime == "onnx"
+    assert "rows at the edges" not in version.runtime_reason
+    assert "held-out rows and" in version.runtime_reason
+
+
+def test_champion_is_served_as_its_graph_or_natively_with_the_same_answers(
+    settings: Settings, training: pd.DataFrame
+) -> None:
+    by_graph = load(settings, SKLEARN_TYPES)
+    native = load(settings.model_copy(update={"serve_runtime": "native"}), SKLEARN_TYPES)
+
+    assert (by_graph.runtime, native.runtime) == ("onnx", "native")
+    assert by_graph.quick
+    assert by_graph.columns == native.columns
+    matrix = training.to_numpy()
+    assert by_graph.predict(matrix).tolist() == native.predict(matrix).tolist() == native.predict(training).tolist()
+
+
+def test_graph_is_served_without_the_library_of_its_model(settings: Settings) -> None:
+    code = (
+        "import sys; from ml_chassis.serving.model import load; from wines import Settings;"
+        "load(Settings.load(), ()); print(sorted({'sklearn', 'skops'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def broken(folder: Path) -> str:
+    (folder / FOLDER / GRAPH).write_bytes(b"no graph")
+    return "onnxruntime cannot load it"
+
+
+def of_another_model(folder: Path) -> str:
+    proof = json.loads((folder / FOLDER / PROOF).read_text())
+    (folder / FOLDER / PROOF).write_text(json.dumps(proof | {"answers": proof["answers"][1:] + proof["answers"][:1]}))
+    return "rows recorded with it get another answer here"
+
+
+def unproved(folder: Path) -> str:
+    proof = json.loads((folder / FOLDER / PROOF).read_text())
+    (folder / FOLDER / PROOF).write_text(json.dumps(proof | {"equal": False, "reason": "it differs"}))
+    return "it differs"
+
+
+def none(folder: Path) -> str:
+    shutil.rmtree(folder / FOLDER)
+    return "none was recorded with it"
+
+
+@pytest.mark.parametrize("spoil", [broken, of_another_model, unproved, none])
+def test_graph_that_cannot_be_served_is_left_for_the_model_or_refused(
+    spoil: object, settings: Settings, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert callable(spoil)
+    reason = spoil(files)
+    changed = settings.model_copy(update={"model_uri": str(files)})
+
+    with caplog.at_level(logging.INFO, "ml_chassis.serving"):
+        assert load(changed, SKLEARN_TYPES).runtime == "native"
+    assert reason in caplog.text
+    with pytest.raises(ServingError, match=rf"has no graph that can be served: .*{reason}.*SERVE_RUNTIME=auto"):
+        load(changed.model_copy(update={"serve_runtime": "onnx"}), SKLEARN_TYPES)
+
+
+def test_project_that_loads_its_models_itself_is_not_served_as_a_graph(settings: Settings, model: Pipeline) -> None:
+    assert load(settings, SKLEARN_TYPES, lambda folder: model).runtime == "native"

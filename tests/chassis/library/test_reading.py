@@ -1,0 +1,74 @@
+"""Numbers that are read at once become the rows, or the refusal, that reading each tensor by itself makes of them."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from ml_chassis.serving import requests
+from ml_chassis.serving.columns import Columns, Rows
+from ml_chassis.serving.refusals import Refusal
+from ml_chassis.serving.requests import read_call
+from mlflow.types import ColSpec, Schema
+
+NUMBERS = replace(Columns.of(Schema([ColSpec("double", "a"), ColSpec("double", "b")])), as_matrix=True)
+MIXED = replace(Columns.of(Schema([ColSpec("long", "a"), ColSpec("double", "b")])), as_matrix=True)
+WHOLE = replace(Columns.of(Schema([ColSpec("long", "a"), ColSpec("long", "b")])), as_matrix=True)
+SINGLE = replace(Columns.of(Schema([ColSpec("double", "a")])), as_matrix=True)
+VALUES: list[list[Any]] = [
+    [1.5, 2.5],
+    [1, 2.5],
+    [3.0, 4.0],
+    [-0.0, 0],
+    [None, 2.5],
+    [None, None],
+    [True, 2.5],
+    [True, False],
+    ["1", "2"],
+    [1, "2"],
+    [2**53 + 1, 2**53 + 2],
+    [2**63, 1],
+    [10**25, 1],
+    [1e30, -1e30],
+    [1.1e30, 0],
+    [10**40, 0.5],
+    [1.5],
+    [1.5, 2.5, 3.5],
+    [[1.5], [2.5]],
+    [[1.5, 2.5]],
+    [[1.5], [2.5, 3.5]],
+    [[1.5, 2.5], 3.5],
+    [{}],
+    [],
+]
+
+
+def outcome(columns: Columns, inputs: list[dict[str, Any]]) -> tuple[str, bytes] | str:
+    try:
+        rows: Rows = read_call(json.dumps({"inputs": inputs}).encode(), None, columns, "label", 10).rows
+    except Refusal as refusal:
+        return str(refusal.detail)
+    assert isinstance(rows, np.ndarray)
+    assert rows.flags.c_contiguous
+    return str(rows.dtype), rows.tobytes()
+
+
+def sent(values: list[Any], datatype: str) -> list[dict[str, Any]]:
+    first, second = {"name": "a", "datatype": datatype}, {"name": "b", "datatype": "FP64", "data": [0.5, None]}
+    return [first | {"shape": [2], "data": values}, second | {"shape": [2]}]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=str)
+@pytest.mark.parametrize("columns", [NUMBERS, MIXED, WHOLE, SINGLE], ids=["numbers", "mixed", "whole", "single"])
+def test_both_ways_of_reading_agree(values: list[Any], columns: Columns, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_column = [sent(values, datatype)[: len(columns.tensors)] for datatype in ("FP64", "INT64", "BOOL")]
+    of_two = [{"name": "a", "datatype": "FP64", "shape": [2], "data": values}] * len(columns.tensors)
+    by_column.append([tensor | {"name": name} for tensor, name in zip(of_two, "ab", strict=False)])
+    shapes = [[2, len(columns.tensors)], [1, len(columns.tensors)], [len(columns.tensors), 2]]
+    matrices = [[{"name": "rows", "datatype": "FP64", "shape": shape, "data": values}] for shape in shapes]
+    cases = [*by_column, *matrices, [matrices[0][0] | {"data": values * 2}]]
+
+    at_once = [outcome(columns, case) for case in cases]
+    monkeypatch.setattr(requests, "_numbers", lambda *arguments: None)
+    assert at_once == [outcome(columns, case) for case in cases]
