@@ -37,6 +37,27 @@ rows.to_csv("many.csv", index=False)
 """
 """A quarter of the rows is labelled at random, so a model does far better on those that it knows by heart."""
 
+QUICKER_WAYS = """
+import importlib
+import sys
+
+import numpy as np
+from ml_chassis.serving.native import predictor
+from sklearn.datasets import load_wine
+
+train = importlib.import_module(f"{sys.argv[1]}.training").train
+features, kinds = load_wine(as_frame=True, return_X_y=True)
+random = np.random.default_rng(0)
+asked = random.normal(features.mean(), 2 * features.std(), (1_000, features.shape[1]))
+asked[random.random(asked.shape) < 0.05] = np.nan
+for labels in (kinds, kinds.map({0: "a", 1: "b", 2: "b"})):
+    model = train(features.assign(kind=labels), "kind", 7)
+    for rows in (asked, asked[:1]):
+        answers, expected = predictor(model)(rows), model.predict(rows)
+        assert (answers.dtype, answers.tolist()) == (expected.dtype, expected.tolist())
+"""
+"""Has the server's quicker ways answer as the model does, for many labels and for two."""
+
 LONGEST_NAME = "a-name-of-the-greatest-length2"
 COMBINATIONS = {
     "sklearn": ("3.11", {"framework": "sklearn", "package_name": "cultivars"}),
@@ -112,6 +133,13 @@ def test_champion_answers_over_http(project: Project) -> None:
         with urllib.request.urlopen(infer, json.dumps(body).encode(), timeout=30) as answer:  # noqa: S310
             assert json.load(answer)["outputs"][0]["data"] == [0]
         assert "cultivar" in project.make("predict", SERVE_PORT=address.rsplit(":")[-1])
+
+
+@of_the_others
+def test_quicker_ways_of_the_server_change_no_answer(project: Project) -> None:
+    (package,) = [folder.name for folder in (project.folder / "src").iterdir() if folder.is_dir()]
+
+    run("uv", "run", "python", "-W", "ignore", "-c", QUICKER_WAYS, package, cwd=project.folder, env=project.environment)
 
 
 def test_every_kind_of_data_goes_from_its_file_to_the_servers_answers(project: Project) -> None:

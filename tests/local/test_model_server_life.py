@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any, NamedTuple
 
 import pytest
@@ -243,6 +243,7 @@ def broken(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the folder of a model whose file is cut off."""
     folder = tmp_path_factory.mktemp("broken") / "model"
     copytree(champion(trained), folder)
+    rmtree(folder / "onnx")  # which would answer in its place
     (file,) = folder.glob("model.*")
     file.write_bytes(file.read_bytes()[:100])
     return str(folder)
@@ -253,6 +254,7 @@ def poisoned(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the folder of a model with a loader of its own, which is to leave a file `marker` in the folder."""
     folder = tmp_path_factory.mktemp("poisoned") / "model"
     copytree(champion(trained), folder)
+    rmtree(folder / "onnx")
     (folder / "code").mkdir()
     (folder / "code/poison.py").write_text(f"open({str(folder / 'marker')!r}, 'w')")
     record = (folder / "MLmodel").read_text()

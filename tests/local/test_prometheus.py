@@ -46,7 +46,7 @@ FAILURES = 10
 SHIFTED = {"alcohol": 2.5, "hue": 0.8}
 """By how much the shifted traffic is moved, column by column."""
 CALM, MOVED, FAILING = "local", "moved", "failing"
-HUGE = {"hue": 3e38}
+HUGE = {"hue": 1e30}
 """What a request may hold, and the model of `FRAGILE_LIBRARY` fails on."""
 FRAGILE_LIBRARY = """
 from sklearn.linear_model import LogisticRegression
@@ -77,10 +77,10 @@ def rows(watched: Project) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def fragile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the settings of a server whose model fails on huge numbers."""
+    """Return the settings of a server whose model fails on huge numbers, as its graph would not."""
     folder = tmp_path_factory.mktemp("fragile")
     (folder / "sitecustomize.py").write_text(FRAGILE_LIBRARY)
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": str(folder), "SERVE_RUNTIME": "native"}
 
 
 @pytest.fixture(scope="module")

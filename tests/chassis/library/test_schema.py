@@ -101,7 +101,7 @@ def test_date_is_no_class(tmp_path: Path, own: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), 1e300])
 def test_no_schema_is_written_for_rows_that_meet_none(tmp_path: Path, own: pd.DataFrame, value: float) -> None:
-    with pytest.raises(DataError, match=r"column 'size' must hold numbers up to 3\.4e\+38: row 0 has"):
+    with pytest.raises(DataError, match=r"column 'size' must hold numbers up to 1e\+30: row 0 has"):
         infer(own.assign(size=value), TARGET, tmp_path / "schema.yaml")
 
     assert not (tmp_path / "schema.yaml").exists()
