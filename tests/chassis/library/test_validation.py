@@ -46,7 +46,7 @@ def test_unknown_column_is_named(rows: pd.DataFrame, schema: Path) -> None:
     [
         ("hue", "red", "column 'hue' must hold numbers: row 0 has 'red', row 1 has 'red'"),
         ("hue", True, "column 'hue' must hold numbers: row 0 has True"),
-        ("hue", float("inf"), r"column 'hue' must hold numbers up to 3\.4e\+38: row 0 has inf"),
+        ("hue", float("inf"), r"column 'hue' must hold numbers up to 1e\+30: row 0 has inf"),
         (TARGET, 0.9, "column 'cultivar' must hold integers: row 0 has 0.9"),
         (TARGET, "no", "column 'cultivar' must hold integers: row 0 has 'no'"),
     ],
