@@ -7,9 +7,10 @@ import msgspec
 import pandas as pd
 import pytest
 from ml_chassis.data import SAMPLE, read_rows
+from ml_chassis.serving.client import input_tensors
 from ml_chassis.serving.columns import TensorMetadata
 from ml_chassis.serving.model import load
-from ml_chassis.serving.protocol import InferenceRequest, input_tensors
+from ml_chassis.serving.protocol import InferenceRequest
 from ml_chassis.testing import defaults, served
 from repository import PROJECT, TARGET, make_champion
 from starlette.testclient import TestClient

@@ -63,4 +63,4 @@ def test_dates_and_columns_beyond_the_bound_have_none() -> None:
 def test_metadata_keeps_them(rows: pd.DataFrame) -> None:
     described = distributions(rows.drop(columns="cultivar"), rows["cultivar"])
     assert from_metadata(to_metadata(described)) == described
-    assert from_metadata(None) == []
+    assert from_metadata({}) == []

@@ -25,6 +25,7 @@ from ml_chassis.digests import DIGEST, ORIGIN, digest
 from ml_chassis.errors import ModelError, RolloutError, SettingsError
 from ml_chassis.evaluation import judge
 from ml_chassis.holdout import hold_out
+from ml_chassis.model_record import Column
 from ml_chassis.monitoring.distributions import distributions, to_metadata
 from ml_chassis.project import SKLEARN_TYPES, Project
 from ml_chassis.registry import Registry
@@ -35,7 +36,6 @@ from ml_chassis.settings import Settings
 from ml_chassis.signatures import signature
 from mlflow import MlflowClient
 from mlflow.models import Model
-from mlflow.types import ColSpec
 from numpy.typing import NDArray
 from repository import PACKAGE, TARGET, copy_package
 from sklearn.datasets import load_wine
@@ -323,7 +323,7 @@ def test_requests_that_wait_together_get_their_own_answers(plain: Any, wine: pd.
         return rows["ash"].to_numpy()
 
     asked = [records(wine, ash=[float(place)] * 3) for place in range(8)]
-    output = ColSpec("double", "ash")
+    output = Column("double", "ash")
     with plain(before=slowly, after=numbered, output=output) as client, ThreadPoolExecutor(8) as threads:
         answers = [*threads.map(lambda rows: client.post("/predict", json=rows).json()["predictions"], asked)]
 
@@ -518,7 +518,7 @@ def test_other_version_than_the_released_one_ends_the_rollout(try_it: TryOut) ->
 
 def test_example_without_what_clients_send_is_not_sent(try_it: TryOut, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RolloutError, match="does not pass right_about_known_rows: ServingError: The rows lack 'proof'"):
-        try_it(inputs=[ColSpec("double", "proof")])
+        try_it(inputs=[Column("double", "proof")])
 
     assert "its model's example lacks columns that clients send" in capsys.readouterr().out
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from ml_chassis import graphs
+from ml_chassis.bounds import LARGEST
 from ml_chassis.edges import edges
 from ml_chassis.errors import ServingError
-from ml_chassis.graphs import FOLDER, GRAPH, PROOF, Proof
 from ml_chassis.holdout import Parts
-from ml_chassis.kinds import LARGEST
 from ml_chassis.project import SKLEARN_TYPES
+from ml_chassis.proofs import FOLDER, GRAPH, PROOF, Proof
 from ml_chassis.registry import Registry
 from ml_chassis.serving import graph
 from ml_chassis.serving.model import load
@@ -177,11 +177,14 @@ def test_champion_is_served_as_its_graph_or_natively_with_the_same_answers(
     assert by_graph.predict(matrix).tolist() == native.predict(matrix).tolist() == native.predict(training).tolist()
 
 
-def test_graph_is_served_without_the_library_of_its_model(settings: Settings) -> None:
+@pytest.mark.usefixtures("settings")
+def test_graph_on_disk_is_served_without_what_made_it(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unused = {"mlflow", "opentelemetry", "pandas", "scipy", "sklearn", "skops"}
     code = (
-        "import sys; from ml_chassis.serving.model import load; from wines import Settings;"
-        "load(Settings.load(), ()); print(sorted({'sklearn', 'skops'} & set(sys.modules)))"
+        "import sys, ml_chassis.serving.app, ml_chassis.serving.server; from ml_chassis.serving.model import load;"
+        f"from wines import Settings; load(Settings.load(), ()); print(sorted({unused} & set(sys.modules)))"
     )
+    monkeypatch.setenv("MODEL_URI", str(files))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ml_chassis.model_record import Column
 from ml_chassis.serving import requests
 from ml_chassis.serving.columns import Columns, Rows
 from ml_chassis.serving.refusals import Refusal
 from ml_chassis.serving.requests import read_call
-from mlflow.types import ColSpec, Schema
 
-NUMBERS = replace(Columns.of(Schema([ColSpec("double", "a"), ColSpec("double", "b")])), as_matrix=True)
-MIXED = replace(Columns.of(Schema([ColSpec("long", "a"), ColSpec("double", "b")])), as_matrix=True)
-WHOLE = replace(Columns.of(Schema([ColSpec("long", "a"), ColSpec("long", "b")])), as_matrix=True)
-SINGLE = replace(Columns.of(Schema([ColSpec("double", "a")])), as_matrix=True)
+NUMBERS = replace(Columns.of([Column("double", "a"), Column("double", "b")]), as_matrix=True)
+MIXED = replace(Columns.of([Column("long", "a"), Column("double", "b")]), as_matrix=True)
+WHOLE = replace(Columns.of([Column("long", "a"), Column("long", "b")]), as_matrix=True)
+SINGLE = replace(Columns.of([Column("double", "a")]), as_matrix=True)
 VALUES: list[list[Any]] = [
     [1.5, 2.5],
     [1, 2.5],

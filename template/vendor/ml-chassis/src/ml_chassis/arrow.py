@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import types
 
+from ml_chassis.bounds import MOST_EXACT
 from ml_chassis.errors import DataError
-from ml_chassis.kinds import MOST_EXACT, shown
+from ml_chassis.kinds import shown
 
 REMEDIES = {
     "duration": "make it a number of seconds",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml_chassis.kinds import LARGEST
+from ml_chassis.bounds import LARGEST
 
 MOST_VALUES = 200
 """Of each column, spread evenly over what it holds."""

@@ -8,22 +8,21 @@ The operators and their types: https://onnx.ai/onnx/operators/
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ml_chassis.edges import edges
+from ml_chassis.proofs import FOLDER, GRAPH, PROOF, Proof
 
 if TYPE_CHECKING:
     from onnx import ModelProto
     from sklearn.pipeline import Pipeline
 
-FOLDER, GRAPH, PROOF = "onnx", "model.onnx", "proof.json"
-"""Where a model's files have the graph, and what was found of it."""
 OPERATORS = {"": 18, "ai.onnx.ml": 3}
 """The versions of the operators: of the newest for trees, not all runtimes have the kernels."""
 STEPS = {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "TopK"}
@@ -32,31 +31,6 @@ LARGEST_DIFFERENCE = 1e-5
 """Between the probabilities of the model and its graph."""
 MOST_EXAMPLES = 100
 """Rows by which a server sees whether the graph answers there as it did where it was made."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was found when a model's graph was compared with it."""
-
-    equal: bool
-    """Whether the graph answers as the model does."""
-    reason: str
-    """How that was found, or why there is no graph to serve."""
-    rows: list[list[float | None]]
-    """Some of the rows that were compared."""
-    answers: list[Any]
-    """What both answer these."""
-
-    @property
-    def runtime(self) -> str:
-        """What the model can be served by: `onnx` or `native`."""
-        return "onnx" if self.equal else "native"
-
-    @classmethod
-    def read(cls, folder: Path) -> Self | None:
-        """Return what a model's files say, or None where they say nothing."""
-        path = folder / FOLDER / PROOF
-        return cls(**json.loads(path.read_text())) if path.exists() else None
 
 
 def write(model: "Pipeline", training: pd.DataFrame, held_out: pd.DataFrame, folder: Path) -> Proof:

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_integer_dtype
 
-MOST_EXACT = 2**53
-"""Up to here, a float64 holds every whole number."""
-LARGEST = 1e30
-"""Libraries compute in float32, which ends at 3.4e38, and not with the number alone, which they scale and weigh."""
+from ml_chassis.bounds import MOST_EXACT
+
 MOST_CATEGORIES = 50
 """How many values a text or date may have for a model to learn from each."""
 ROWS_SHOWN = 5

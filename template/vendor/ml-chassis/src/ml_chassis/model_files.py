@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ml_chassis.digests import digest
 from ml_chassis.errors import ModelError
+from ml_chassis.model_record import Record
 
 if TYPE_CHECKING:
-    from mlflow.models import Model
     from sklearn.pipeline import Pipeline
 
 FLAVOUR, LOADER, FORMAT, FILE = "sklearn", "mlflow.sklearn", "skops", "model.skops"
@@ -38,7 +38,7 @@ class ModelFiles(NamedTuple):
     """What MLflow notes with a model, and the folder of its files."""
 
     uri: str
-    record: "Model"
+    record: Record
     folder: Path
 
 
@@ -93,23 +93,15 @@ def fetch(uri: str, expected: str = "") -> ModelFiles:
     Raises:
         ModelError: they cannot be read, or are others than expected.
     """
-    from mlflow.artifacts import download_artifacts  # slow to import, and the step that trains needs none of it
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import Model
-
-    try:
-        folder = Path(download_artifacts(uri))
-    except (MlflowException, OSError) as error:
-        cause = str(error).rstrip(".")
-        raise ModelError(f"The model {uri!r} cannot be loaded: {cause}. Check that it is there.") from error
+    folder = Path(uri) if Path(uri).is_dir() else _download(uri)
     if expected and (found := digest(folder)) != expected:
         raise ModelError(
             f"The model {uri!r} cannot be loaded: its files are not those that were registered, as their digest is "
             f"{found} instead of {expected}. Use another version, and find out who changed these files."
         )
     try:
-        return ModelFiles(uri, Model.load(str(folder)), folder)
-    except (MlflowException, OSError) as error:
+        return ModelFiles(uri, Record.read(folder), folder)
+    except ModelError as error:
         raise _unloadable(uri, error) from error
 
 
@@ -124,23 +116,32 @@ def load(files: ModelFiles, types: Sequence[str], loader: Loader | None = None) 
     Raises:
         ModelError: it cannot be read, or is of a kind that is not loaded.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         if loader:
             return loader(files.folder)
         _check_kind(files.record)
         model: Predictor = read(files.folder / FILE, types)
-    except (MlflowException, OSError, ModelError) as error:
+    except (OSError, ModelError) as error:
         raise _unloadable(files.uri, error) from error
     return model
+
+
+def _download(uri: str) -> Path:
+    from mlflow.artifacts import download_artifacts  # slow to import, and what is on disk needs none of it
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(uri))
+    except (MlflowException, OSError) as error:
+        cause = str(error).rstrip(".")
+        raise ModelError(f"The model {uri!r} cannot be loaded: {cause}. Check that it is there.") from error
 
 
 def _unloadable(uri: str, error: Exception) -> ModelError:
     return ModelError(f"The model {uri!r} cannot be loaded: {str(error).rstrip('.')}.")
 
 
-def _check_kind(record: "Model") -> None:
+def _check_kind(record: Record) -> None:
     """Refuse what would run code of the model's own, were MLflow to load it."""
     flavour, function = record.flavors.get(FLAVOUR, {}), record.flavors.get("python_function", {})
     if function.get("loader_module") != LOADER:

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from ml_chassis.digests import DIGEST, digest
 from ml_chassis.errors import RegistryError
-from ml_chassis.graphs import Proof
+from ml_chassis.proofs import Proof
 from ml_chassis.runs import connect
 from ml_chassis.settings import Settings
 

@@ -5,6 +5,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from ml_chassis.kinds import BOOLEAN, kind_of
+from ml_chassis.model_record import Column
 from ml_chassis.serving.columns import tensors_of
 
 
@@ -25,5 +26,5 @@ def signature(training_rows: pd.DataFrame, held_out_rows: pd.DataFrame, answers:
         missing = values.dtype == BOOLEAN.missing_dtype or values.hasnans or held_out_rows[name].hasnans
         columns.append(ColSpec(kind_of(values.dtype).signature, str(name), required=not missing))
     outputs = infer_signature(model_output=answers).outputs
-    tensors_of(outputs)
+    tensors_of([Column(getattr(output.type, "name", str(output.type)), str(output.name)) for output in outputs.inputs])
     return ModelSignature(Schema(columns), outputs)

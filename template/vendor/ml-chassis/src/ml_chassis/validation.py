@@ -7,8 +7,9 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 from pandera.io import pandas_io
 
+from ml_chassis.bounds import LARGEST
 from ml_chassis.errors import DataError
-from ml_chassis.kinds import BOOLEAN, DATE, INTEGER, LARGEST, NUMBER, TEXT, Kind, converted, kind_of, shown
+from ml_chassis.kinds import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, converted, kind_of, shown
 
 NO_ROWS = "The data has no rows; check DATA_URI and DATA_TABLE."
 HINT = "Correct the rows, or run the command `schema` for other data."

@@ -3,6 +3,7 @@
 Prometheus rules compare the two by the population stability index (N. Siddiqi, "Credit Risk Scorecards", 2006).
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, Self
@@ -88,9 +89,9 @@ def to_metadata(described: list[Distribution]) -> dict[str, Any]:
     return {METADATA_KEY: [asdict(distribution) for distribution in described]}
 
 
-def from_metadata(metadata: dict[str, Any] | None) -> list[Distribution]:
+def from_metadata(metadata: Mapping[str, Any]) -> list[Distribution]:
     """Return the distributions that a model's metadata has, or none where it was trained without."""
-    return [Distribution(**entry) for entry in (metadata or {}).get(METADATA_KEY, [])]
+    return [Distribution(**entry) for entry in metadata.get(METADATA_KEY, [])]
 
 
 def _by_deciles(values: pd.Series, role: Role) -> bool:

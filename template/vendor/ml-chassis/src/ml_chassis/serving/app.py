@@ -1,12 +1,12 @@
 """The routes of the model server."""
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from mlflow.types import ColSpec
 from numpy.typing import NDArray
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from ml_chassis.model_record import Column
 from ml_chassis.project import Project
 from ml_chassis.serving import binary
 from ml_chassis.serving.bodies import body_of
@@ -34,7 +35,7 @@ from ml_chassis.serving.protocol import (
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.requests import Call, read_call, rows_of_records
 from ml_chassis.serving.runtime import Observe, Runtime
-from ml_chassis.serving.telemetry import Telemetry, traced
+from ml_chassis.serving.telemetry import Telemetry
 from ml_chassis.settings import Settings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -50,8 +51,8 @@ def create_app(
     *,
     before: Before | None = None,
     after: After | None = None,
-    inputs: Sequence[ColSpec] = (),
-    output: ColSpec | None = None,
+    inputs: Sequence[Column] = (),
+    output: Column | None = None,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[Middleware] = (),
 ) -> ASGIApp:
@@ -160,7 +161,16 @@ def create_app(
         lifespan=runtime.lifespan,
     )
     app.state.runtime = runtime
-    return traced(Telemetry(app, runtime), name)
+    return _traced(Telemetry(app, runtime), name)
+
+
+def _traced(app: ASGIApp, service: str) -> ASGIApp:
+    """Return `app` with what sends traces and the log, where that is asked for."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return app
+    from ml_chassis.serving.otlp import traced  # slow to import
+
+    return traced(app, service)
 
 
 def _observer(project: Project) -> Observe | None:

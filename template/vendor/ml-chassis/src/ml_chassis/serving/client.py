@@ -6,7 +6,8 @@ import pandas as pd
 
 from ml_chassis.errors import ServingError
 from ml_chassis.proxies import may_ask
-from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
+from ml_chassis.serving.columns import TensorMetadata
+from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, Tensor
 
 TIMEOUT_SECONDS = 10
 
@@ -38,6 +39,11 @@ def describe(address: str, model_name: str) -> ModelMetadata:
     return msgspec.json.decode(_call("GET", _path(address, model_name)), type=ModelMetadata)
 
 
+def input_tensors(rows: pd.DataFrame, columns: list[TensorMetadata]) -> list[Tensor]:
+    """Return one tensor for each of the model's columns, with dates as ISO 8601 and `null` for what is missing."""
+    return [_input_tensor(rows[column.name], column.datatype) for column in columns]
+
+
 def _path(address: str, model_name: str) -> str:
     return f"{address}/v2/models/{model_name}"
 
@@ -53,3 +59,10 @@ def _call(method: str, url: str, body: bytes | None = None) -> bytes:
     if answer.is_error:
         raise ServingError(f"The server at {url} answered {answer.status_code}: {answer.text}")
     return answer.content
+
+
+def _input_tensor(values: pd.Series, datatype: str) -> Tensor:
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        values = values.map(pd.Timestamp.isoformat, na_action="ignore")
+    data = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
+    return Tensor(str(values.name), [len(values)], datatype, data)

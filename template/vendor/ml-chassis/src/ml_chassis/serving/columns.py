@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
 import numpy as np
-import pandas as pd
-from mlflow.types import DataType, Schema
 from numpy.typing import NDArray
 
+from ml_chassis.bounds import LARGEST, MOST_EXACT
 from ml_chassis.errors import ServingError
-from ml_chassis.kinds import LARGEST, MOST_EXACT, dates_of
+from ml_chassis.model_record import Column
 from ml_chassis.serving.refusals import Refusal
 
-Rows = NDArray[Any] | pd.DataFrame
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows: TypeAlias = "NDArray[Any] | pd.DataFrame"
 """Rows for the model: a matrix [rows, columns] of numbers where it takes one, else a DataFrame."""
 
 NUMPY_TYPES: dict[str, type[np.generic]] = {
@@ -42,14 +44,14 @@ MIXED = 2
 """A boolean that is alone is seen by its type."""
 OBJECTS: dict[str, set[type]] = {"BOOL": {bool}, "BYTES": {str}}
 """The types in arrays of objects, which may have None too."""
-SIGNATURE_TYPES: dict[Any, str] = {
-    DataType.boolean: "BOOL",
-    DataType.integer: "INT32",
-    DataType.long: "INT64",
-    DataType.float: "FP32",
-    DataType.double: "FP64",
-    DataType.string: "BYTES",
-    DataType.datetime: "BYTES",  # as ISO 8601: the protocol has no dates
+SIGNATURE_TYPES = {
+    "boolean": "BOOL",
+    "integer": "INT32",
+    "long": "INT64",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+    "datetime": "BYTES",  # as ISO 8601: the protocol has no dates
 }
 
 
@@ -61,16 +63,16 @@ class TensorMetadata(msgspec.Struct):
     shape: list[int]
 
 
-def tensors_of(schema: Schema) -> list[TensorMetadata]:
+def tensors_of(columns: Sequence[Column]) -> list[TensorMetadata]:
     """Return one tensor of shape [-1] for each column of a model's inputs or outputs.
 
     Raises:
         ServingError: the protocol cannot carry a column.
     """
-    for column in schema.inputs:
-        if not isinstance(column.type, DataType) or column.type not in SIGNATURE_TYPES:
+    for column in columns:
+        if column.type not in SIGNATURE_TYPES:
             raise ServingError(f"Column {column.name!r} is {column.type}, which the protocol cannot carry; drop it.")
-    return [TensorMetadata(str(column.name), SIGNATURE_TYPES[column.type], [-1]) for column in schema.inputs]
+    return [TensorMetadata(column.name, SIGNATURE_TYPES[column.type], [-1]) for column in columns]
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,15 @@ class Columns:
     """Whether the model takes a matrix, which is many times faster to make than a DataFrame."""
 
     @classmethod
-    def of(cls, schema: Schema) -> Self:
+    def of(cls, columns: Sequence[Column]) -> Self:
         """Return the columns of a model's inputs.
 
         Raises:
             ServingError: the protocol cannot carry one of them.
         """
-        dates = frozenset(str(column.name) for column in schema.inputs if column.type == DataType.datetime)
-        missing = frozenset(str(column.name) for column in schema.inputs if not column.required)
-        return cls(tensors_of(schema), dates, missing)
+        dates = frozenset(column.name for column in columns if column.type == "datetime")
+        missing = frozenset(column.name for column in columns if not column.required)
+        return cls(tensors_of(columns), dates, missing)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -123,7 +125,7 @@ class Columns:
         """The places of the columns of whole numbers."""
         return [place for place, datatype in enumerate(self.datatypes) if datatype == "INT64"]
 
-    def rows_of_numbers(self, values: NDArray[np.float64]) -> Rows | None:
+    def rows_of_numbers(self, values: NDArray[np.float64]) -> NDArray[Any] | None:
         """Return rows that are checked at once, or None where each column has to be looked at by itself.
 
         Args:
@@ -160,10 +162,16 @@ class Columns:
         arrays = {tensor.name: cast(values[tensor.name], tensor.datatype, tensor.name) for tensor in self.tensors}
         if self.as_matrix:
             return np.column_stack(list(arrays.values()))
+        import pandas as pd  # slow to import, and a model that takes a matrix needs none of it
+
         return pd.DataFrame({tensor.name: self._typed(arrays[tensor.name], tensor) for tensor in self.tensors})
 
     def _typed(self, array: NDArray[Any], tensor: TensorMetadata) -> Any:
         """Return a column of a DataFrame as training had it."""
+        import pandas as pd
+
+        from ml_chassis.kinds import dates_of
+
         if tensor.name in self.dates:
             dates, fits = dates_of(pd.Series(array, dtype=object))
             if not fits.all():
@@ -192,8 +200,12 @@ def together(parts: list[Rows]) -> Rows:
     """Return the rows of all parts, which are of one kind."""
     if len(parts) == 1:
         return parts[0]
-    frames = [part for part in parts if isinstance(part, pd.DataFrame)]
-    return pd.concat(frames, ignore_index=True) if frames else np.concatenate(parts)
+    matrices = [part for part in parts if isinstance(part, np.ndarray)]
+    if matrices:
+        return np.concatenate(matrices)
+    import pandas as pd
+
+    return pd.concat([part for part in parts if isinstance(part, pd.DataFrame)], ignore_index=True)
 
 
 def array_of(values: Sequence[Any], name: str) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_chassis.errors import ServingError
-from ml_chassis.graphs import FOLDER, GRAPH, Proof
+from ml_chassis.proofs import FOLDER, GRAPH, Proof
 from ml_chassis.serving.columns import NUMPY_TYPES, Rows
 
 if TYPE_CHECKING:

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from mlflow.types import ColSpec, Schema
 from numpy.typing import NDArray
 
+from ml_chassis.model_record import Column
 from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
 from ml_chassis.serving.model import ServedModel
 from ml_chassis.serving.protocol import datatype_of
 
-Before = Callable[[pd.DataFrame], pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Before = Callable[["pd.DataFrame"], "pd.DataFrame"]
 """Returns rows that the model takes for those that clients sent, one for each, in a DataFrame.
 
 Columns beside the model's are kept for `After`. A `Refusal` that it raises is what the client is told.
 """
-After = Callable[[NDArray[Any], pd.DataFrame], Any]
+After = Callable[[NDArray[Any], "pd.DataFrame"], Any]
 """Returns what clients get for the model's answers, one for each, as an array of shape [rows].
 
 It is given the answers, of the same shape, and the rows as `Before` returned them.
@@ -31,8 +33,8 @@ class Hooks:
 
     before: Before | None = None
     after: After | None = None
-    inputs: Sequence[ColSpec] = ()
-    output: ColSpec | None = None
+    inputs: Sequence[Column] = ()
+    output: Column | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Prediction:
 
     answers: NDArray[Any]
     model_answers: NDArray[Any]
-    model_rows: Rows | None = None
+    model_rows: "Rows | None" = None
     """What the model was asked, where that is not what clients sent."""
 
     def __getitem__(self, some: slice) -> "Prediction":
@@ -69,9 +71,11 @@ def interface(model: ServedModel, hooks: Hooks) -> Interface:
     """
     if hooks == Hooks():
         return Interface(model.columns, model.outputs[0], lambda rows: _as_answered(model.predict(rows)))
+    import pandas as pd  # slow to import, and a model without hooks may need none of it
+
     # Hooks are given DataFrames, even where the model alone would be asked by a matrix.
-    columns = Columns.of(Schema([*hooks.inputs])) if hooks.inputs else replace(model.columns, as_matrix=False)
-    output = tensors_of(Schema([hooks.output]))[0] if hooks.output else model.outputs[0]
+    columns = Columns.of(hooks.inputs) if hooks.inputs else replace(model.columns, as_matrix=False)
+    output = tensors_of([hooks.output])[0] if hooks.output else model.outputs[0]
     names = [tensor.name for tensor in model.columns.tensors]
 
     def predict(sent: Rows) -> Prediction:
@@ -90,7 +94,7 @@ def interface(model: ServedModel, hooks: Hooks) -> Interface:
     return Interface(columns, output, predict)
 
 
-def _as_answered(answers: NDArray[Any], asked: Rows | None = None) -> Prediction:
+def _as_answered(answers: NDArray[Any], asked: "Rows | None" = None) -> Prediction:
     return Prediction(answers, answers, asked)
 
 

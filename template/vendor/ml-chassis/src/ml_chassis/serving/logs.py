@@ -1,4 +1,4 @@
-"""The log of the model server: JSON on standard error, and on demand by OTLP."""
+"""The log of the model server: JSON on standard error, and plainly to a terminal."""
 
 import logging
 import os
@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from opentelemetry import trace
-from opentelemetry._logs import Logger, SeverityNumber
 
 from ml_chassis.redaction import redact
 
@@ -30,12 +28,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
-            **_fields(record),
+            **fields_of(record),
         }
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
-        if self._traced and (span := trace.get_current_span().get_span_context()).is_valid:
-            line["trace_id"] = trace.format_trace_id(span.trace_id)
+        if self._traced and (trace_id := _trace_id()):
+            line["trace_id"] = trace_id
         return msgspec.json.encode(line).decode()
 
 
@@ -59,31 +57,16 @@ class Sparing(logging.Filter):
         return self._passed[record.msg] <= MOST_ALIKE
 
 
-class OtlpHandler(logging.Handler):
-    """Hands each record to OpenTelemetry, which adds the trace that it belongs to."""
+def _trace_id() -> str:
+    """Return the trace that is being recorded, if any."""
+    from opentelemetry import trace  # slow to import, and needed where traces are sent
 
-    def __init__(self, logger: Logger) -> None:
-        super().__init__()
-        self._logger = logger
-        # What an export has to say would only cause another one.
-        self.addFilter(lambda record: not record.name.startswith("opentelemetry"))
-        self.addFilter(Sparing())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Queue the record. A traceback goes with the message: collectors limit the size of attributes."""
-        try:
-            self._logger.emit(
-                timestamp=int(record.created * 1e9),
-                severity_number=SeverityNumber(min(record.levelno, logging.CRITICAL) // 10 * 4 + 1),
-                severity_text=record.levelname,
-                body=self.format(record),
-                attributes=_fields(record),
-            )
-        except Exception:
-            self.handleError(record)
+    span = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(span.trace_id) if span.is_valid else ""
 
 
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what a record says beside its message, with the id of its request."""
     return {
         **({"request_id": request_id} if (request_id := REQUEST_ID.get()) else {}),
         **getattr(record, "fields", {}),

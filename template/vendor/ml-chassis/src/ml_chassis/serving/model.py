@@ -3,39 +3,46 @@
 import logging
 import re
 import timeit
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import mlflow
+import msgspec
 import numpy as np
-import pandas as pd
 import yaml
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
 from numpy.typing import NDArray
 
 from ml_chassis import model_files
 from ml_chassis.digests import DIGEST, ORIGIN
 from ml_chassis.errors import ServingError
 from ml_chassis.model_files import Loader, ModelFiles
+from ml_chassis.model_record import Record
 from ml_chassis.serving import graph
 from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
 from ml_chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 Predict = Callable[[Rows], NDArray[Any]]
 MOST_ROWS_AT_ONCE, SECONDS_AT_ONCE = 100, 0.001
 """What may be answered without leaving the event loop, where it keeps other requests waiting."""
 REPEATS = 5
 """Of which the quickest counts: the others say how busy the machine is."""
+EXAMPLE = "input_example.json"
+"""The file of the rows that were recorded with a model."""
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 logger = logging.getLogger(__package__)
+
+
+class Example(msgspec.Struct):
+    """The file of the rows, as MLflow writes a DataFrame."""
+
+    columns: list[str]
+    data: list[list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class ServedModel:
     version: str
     columns: Columns
     outputs: list[TensorMetadata]
-    record: Model
+    record: Record
     """What MLflow notes with the model."""
     predict: Predict
     """Return one answer for each row."""
@@ -53,11 +60,6 @@ class ServedModel:
     """What answers: the library that it was trained with, or by `onnx` its graph."""
     quick: bool = False
     """Whether it answers `MOST_ROWS_AT_ONCE` within `SECONDS_AT_ONCE`."""
-
-    @property
-    def recorded(self) -> float:
-        """When the model was recorded, in seconds since 1970."""
-        return datetime.fromisoformat(str(self.record.utc_time_created)).replace(tzinfo=UTC).timestamp()
 
 
 def resolve(settings: Settings) -> tuple[str, str]:
@@ -68,8 +70,12 @@ def resolve(settings: Settings) -> tuple[str, str]:
     Raises:
         ServingError: no such model.
     """
-    mlflow.set_tracking_uri(settings.tracking_uri)
     uri, digest = settings.served_model_uri, settings.model_digest
+    if Path(uri).is_dir():
+        return uri, digest
+    import mlflow  # slow to import, and a model on disk needs none of it
+
+    mlflow.set_tracking_uri(settings.tracking_uri)
     registered = REGISTERED.fullmatch(uri)
     if registered and not (registered["version"] and digest):
         found = _version_of(settings, registered)
@@ -94,24 +100,26 @@ def load(settings: Settings, types: Sequence[str], loader: Loader | None = None)
     if not digest:
         logger.warning("The files of %s are not checked: no digest was recorded, and MODEL_DIGEST is not set", uri)
     files = model_files.fetch(uri, digest)
-    signature = files.record.signature
-    if signature is None or signature.inputs is None or signature.outputs is None:
+    if not (files.record.inputs and files.record.outputs):
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
-    columns = Columns.of(signature.inputs)
-    outputs, example = tensors_of(signature.outputs), _example(files, columns)
+    columns, outputs = Columns.of(files.record.inputs), tensors_of(files.record.outputs)
+    example = _example(files, columns)
     predict, runtime, by_matrix = _graph(settings, files, loader, outputs[0].datatype), "onnx", True
     if predict is None:
         from ml_chassis.serving import native  # slow to import, as it brings scikit-learn, which no graph needs
 
         predict, runtime = native.predictor(model_files.load(files, types, loader)), "native"
-        by_matrix = example is not None and _answers_matrices(predict, example)
-    quick = by_matrix and example is not None and _is_quick(predict, example.to_numpy())
+        by_matrix = example is not None and native.answers_matrices(predict, example, columns)
+    quick = by_matrix and example is not None and _is_quick(predict, example)
     columns = replace(columns, as_matrix=by_matrix)
     return ServedModel(_version(files), columns, outputs, files.record, predict, runtime, quick)
 
 
-def _version_of(settings: Settings, registered: re.Match[str]) -> ModelVersion:
+def _version_of(settings: Settings, registered: re.Match[str]) -> "ModelVersion":
     """Return what the registry has of a version that is named by its number or an alias."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
     try:
         if number := registered["version"]:
             return MlflowClient().get_model_version(registered["name"], number)
@@ -136,19 +144,16 @@ def _graph(settings: Settings, files: ModelFiles, loader: Loader | None, datatyp
         return None
 
 
-def _example(files: ModelFiles, columns: Columns) -> pd.DataFrame | None:
-    """Return the rows that were recorded with a model of plain numbers."""
-    found = files.record.load_input_example(str(files.folder)) if columns.plain else None
-    return found[[tensor.name for tensor in columns.tensors]] if isinstance(found, pd.DataFrame) else None
-
-
-def _answers_matrices(predict: Predict, example: pd.DataFrame) -> bool:
-    """Return whether a model answers a matrix as it answers a DataFrame."""
-    warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
+def _example(files: ModelFiles, columns: Columns) -> NDArray[Any] | None:
+    """Return the rows that were recorded with a model of plain numbers, as a matrix."""
+    if not columns.plain:
+        return None
     try:
-        return np.array_equal(predict(example.to_numpy()), predict(example))
-    except Exception:  # it selects columns by name; what it raises then is its own library's
-        return False
+        noted = msgspec.json.decode((files.folder / EXAMPLE).read_bytes(), type=Example)
+        matrix = np.array(noted.data, np.float64)[:, [noted.columns.index(tensor.name) for tensor in columns.tensors]]
+    except (OSError, ValueError, IndexError, msgspec.DecodeError):
+        return None  # a model may be recorded without one, or with one of another form
+    return replace(columns, as_matrix=True).rows_of_numbers(matrix)
 
 
 def _is_quick(predict: Predict, example: NDArray[Any]) -> bool:

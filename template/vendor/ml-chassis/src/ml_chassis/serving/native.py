@@ -4,6 +4,7 @@ The answers are those of `model.predict`, to the bit: a quicker way is known for
 same arithmetic in the same order. A step of any other kind, or of a class derived from these, is called as ever.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial, reduce
 from inspect import signature
@@ -16,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ml_chassis.model_files import Predictor
-from ml_chassis.serving.columns import Rows
+from ml_chassis.serving.columns import Columns, Rows
 
 Matrix = NDArray[Any]
 Step = Callable[[Matrix], Matrix]
@@ -37,6 +38,16 @@ def predictor(model: Predictor) -> Callable[[Rows], Matrix]:
         return reduce(lambda values, step: step(values), steps, rows)
 
     return predict
+
+
+def answers_matrices(predict: Callable[[Rows], Matrix], example: Matrix, columns: Columns) -> bool:
+    """Return whether a model answers a matrix as it answers a DataFrame."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
+    frame = columns.rows({tensor.name: example[:, place] for place, tensor in enumerate(columns.tensors)})
+    try:
+        return np.array_equal(predict(example), predict(frame))
+    except Exception:  # it selects columns by name; what it raises then is its own library's
+        return False
 
 
 def _steps(model: Any) -> list[Any]:

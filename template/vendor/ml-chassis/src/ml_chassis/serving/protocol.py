@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ml_chassis.serving.binary import write
@@ -108,15 +107,3 @@ def datatype_of(answers: NDArray[Any]) -> str:
     if datatype := "BYTES" if answers.dtype.kind == "U" else DATATYPES.get(answers.dtype.str):
         return datatype
     raise TypeError(f"The answers are {answers.dtype}, which the protocol cannot carry.")
-
-
-def input_tensors(rows: pd.DataFrame, columns: list[TensorMetadata]) -> list[Tensor]:
-    """Return one tensor for each of the model's columns, with dates as ISO 8601 and `null` for what is missing."""
-    return [_input_tensor(rows[column.name], column.datatype) for column in columns]
-
-
-def _input_tensor(values: pd.Series, datatype: str) -> Tensor:
-    if pd.api.types.is_datetime64_dtype(values.dtype):
-        values = values.map(pd.Timestamp.isoformat, na_action="ignore")
-    data = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
-    return Tensor(str(values.name), [len(values)], datatype, data)

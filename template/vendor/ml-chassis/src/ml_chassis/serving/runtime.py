@@ -187,7 +187,7 @@ class Runtime:
         self._observer = self._observe(model, self.settings) if self._observe else None
         gc.freeze()  # or each search for garbage looks through the libraries too, and requests wait
         self._model = model
-        expose(self.name, model.version, model.recorded)
+        expose(self.name, model.version, model.record.created.timestamp())
         logger.info("Serving %s version %s (%s)", self.name, model.version, model.runtime)
 
     def _drain_on_sigterm(self) -> None:

@@ -1,7 +1,6 @@
-"""What the server tells about itself: metrics, a log line for each request, and on demand traces and logs by OTLP."""
+"""What the server tells about itself: metrics, and a log line for each request."""
 
 import logging
-import os
 import re
 import time
 import uuid
@@ -9,7 +8,7 @@ from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ml_chassis.serving.logs import REQUEST_ID, OtlpHandler
+from ml_chassis.serving.logs import REQUEST_ID
 from ml_chassis.serving.metrics import ERRORS, IN_FLIGHT, PREDICTING, REQUESTS, SECONDS, of
 from ml_chassis.serving.refusals import Reason
 from ml_chassis.serving.runtime import Runtime
@@ -75,34 +74,3 @@ class Telemetry:
     def _headers(self) -> list[tuple[bytes, bytes]]:
         version = [(b"x-model-version", self._runtime.version.encode())]
         return [*version, (b"connection", b"close")] if self._runtime.draining else version
-
-
-def traced(app: ASGIApp, service: str) -> ASGIApp:
-    """Return `app` with a span for each request, and send the log too, where OTEL_EXPORTER_OTLP_ENDPOINT says."""
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return app
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    resource = Resource.create({"service.name": service})
-    spans, logs = TracerProvider(resource=resource), LoggerProvider(resource=resource)
-    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
-    handler = OtlpHandler(logs.get_logger(__name__))
-    logging.getLogger().addHandler(handler)
-    middleware = OpenTelemetryMiddleware(app, tracer_provider=spans, excluded_urls="health,metrics")
-
-    async def flushed(scope: Scope, receive: Receive, send: Send) -> None:
-        await middleware(scope, receive, send)
-        if scope["type"] == "lifespan":
-            spans.shutdown()  # sends the last ones: the signal that ends the process would leave no time for it
-            logging.getLogger().removeHandler(handler)
-            logs.shutdown()
-
-    return flushed
