@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import fsspec
 import msgspec
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
@@ -93,11 +92,9 @@ class Capture:
         at = datetime.fromtimestamp(seen.at, UTC)
         hidden = dict.fromkeys(self._settings.redacted_columns)
         room = MOST_ROWS - len(self._lines)
-        rows = pd.DataFrame(seen.rows[:room], columns=names).astype(object)
-        rows[rows.isna()] = None  # pandas has several values that are missing
         added = 0
-        for inputs, answer in zip(rows.to_dict("records"), seen.answers[:room].tolist(), strict=True):
-            kept = {str(column): value for column, value in inputs.items()} | hidden
+        for values, answer in zip(_plain_rows(seen.rows[:room]), seen.answers[:room].tolist(), strict=True):
+            kept = dict(zip(names, values, strict=True)) | hidden
             line = ENCODER.encode(Row(at, seen.request_id, added, self._version, kept, answer)) + b"\n"
             if self._size + len(line) > MOST_BYTES:
                 break
@@ -140,9 +137,21 @@ def captured(settings: Settings, days: int) -> list[Row]:
     return rows
 
 
+def _plain_rows(rows: Rows) -> list[list[Any]]:
+    """Return the values of each row, in which None is missing."""
+    if isinstance(rows, np.ndarray):
+        return [[None if value != value else value for value in row] for row in rows.tolist()]
+    values = rows.astype(object)
+    values[values.isna()] = None  # pandas has several values that are missing
+    plain: list[list[Any]] = values.to_numpy().tolist()
+    return plain
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp | np.generic):
-        return value.isoformat() if isinstance(value, pd.Timestamp) else value.item()
+    if isinstance(value, datetime):  # of pandas' own kind
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return value.item()
     raise TypeError(f"{type(value).__name__} cannot be captured")
 
 

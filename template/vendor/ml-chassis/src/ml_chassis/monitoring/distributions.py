@@ -6,12 +6,13 @@ Prometheus rules compare the two by the population stability index (N. Siddiqi, 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_float_dtype, is_numeric_dtype
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Role = Literal["feature", "prediction"]
 
@@ -39,7 +40,7 @@ class Distribution:
     shares: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, values: pd.Series, role: Role) -> Self:
+    def of(cls, values: "pd.Series", role: Role) -> Self:
         """Return the distribution of a column in training."""
         present = values.dropna()
         if _by_deciles(values, role):
@@ -61,25 +62,35 @@ class Distribution:
         ranges = [f"up to {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)), f"above {edges[-1]}"]
         return [*(f"{place}: {name}" for place, name in enumerate(ranges)), MISSING]
 
-    def count(self, values: pd.Series) -> NDArray[np.int64]:
-        """Return how many of the values fall into each bin."""
+    def count(self, values: "pd.Series | NDArray[Any]") -> NDArray[np.int64]:
+        """Return how many of the values fall into each bin.
+
+        Args:
+            values: of shape [rows]: a column of a DataFrame, or numbers or labels, of which NaN is missing.
+        """
+        present = values[values == values] if isinstance(values, np.ndarray) else values.dropna().to_numpy()
         if self.edges:
-            places = np.searchsorted(self.edges, values.to_numpy(dtype=float, na_value=np.nan))
+            places = np.searchsorted(self.edges, present.astype(float))
         else:
-            codes = pd.Categorical(values.astype(str), categories=self.categories).codes
-            places = np.where(codes < 0, len(self.categories), codes)
-        last = len(self.bins) - 1
-        return np.bincount(np.where(values.isna(), last, places), minlength=last + 1)
+            places = self._places_of(present.astype(str))
+        counts = np.bincount(places, minlength=len(self.bins))
+        counts[-1] = len(values) - len(present)
+        return counts
+
+    def _places_of(self, texts: NDArray[np.str_]) -> NDArray[np.intp]:
+        known = np.array([*self.categories, OTHER])
+        places = np.searchsorted(known[:-1], texts)
+        return np.where(known[places] == texts, places, len(self.categories))
 
 
-def distributions(features: pd.DataFrame, predictions: pd.Series) -> list[Distribution]:
+def distributions(features: "pd.DataFrame", predictions: "pd.Series") -> list[Distribution]:
     """Return those of the training rows, and of the model's answers for them. Dates have none."""
     columns = without_dates(features).iloc[:, :MOST_COLUMNS]
     described = [Distribution.of(column, "feature") for _, column in columns.items()]
     return [*described, Distribution.of(predictions, "prediction")]
 
 
-def without_dates(rows: pd.DataFrame) -> pd.DataFrame:
+def without_dates(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Return the columns whose drift means something: a date does not come again."""
     return rows.select_dtypes(exclude=["datetime", "datetimetz"])
 
@@ -94,5 +105,7 @@ def from_metadata(metadata: Mapping[str, Any]) -> list[Distribution]:
     return [Distribution(**entry) for entry in metadata.get(METADATA_KEY, [])]
 
 
-def _by_deciles(values: pd.Series, role: Role) -> bool:
+def _by_deciles(values: "pd.Series", role: Role) -> bool:
+    from pandas.api.types import is_float_dtype, is_numeric_dtype  # slow to import, and a server may need none of it
+
     return is_float_dtype(values.dtype) or (role == "feature" and is_numeric_dtype(values.dtype))

@@ -5,9 +5,9 @@ import logging
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge
 
@@ -17,6 +17,9 @@ from ml_chassis.serving.columns import Rows, together
 from ml_chassis.serving.logs import REQUEST_ID
 from ml_chassis.serving.model import ServedModel
 from ml_chassis.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELS = ["model", "version", "column", "role", "bin"]
 VALUES = Counter("model_server_column_values", "Values that fell into a bin.", LABELS)
@@ -76,10 +79,13 @@ class Observer:
         seen = [self._seen.popleft() for _ in range(len(self._seen))]
         if not seen:
             return
-        features = pd.DataFrame(together([each.rows for each in seen]), columns=self._names)
-        answers = pd.Series(np.concatenate([each.answers for each in seen]))
+        rows = together([each.rows for each in seen])
+        answers = np.concatenate([each.answers for each in seen])
         for distribution, counters in self._counters:
-            values = answers if distribution.role == "prediction" else features[distribution.column]
+            values = answers if distribution.role == "prediction" else self._column(rows, distribution.column)
             for counter, count in zip(counters, distribution.count(values), strict=True):
                 counter.inc(int(count))
         self._capture.take(seen, self._names)
+
+    def _column(self, rows: Rows, name: str) -> "NDArray[Any] | pd.Series":
+        return rows[:, self._names.index(name)] if isinstance(rows, np.ndarray) else rows[name]
