@@ -24,6 +24,7 @@ from ml_chassis.settings import Settings
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -129,6 +130,23 @@ def test_rows_at_the_edges_have_thresholds_extremes_and_gaps() -> None:
     assert {1, 2, 3, 5, 7, np.nextafter(3, 7), np.nextafter(3, 1), -59, 67, LARGEST, -LARGEST} <= of_a
     assert of_b == {2, 0, LARGEST, -LARGEST}
     assert rows.isna().sum().to_dict() == {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize(("width", "most"), [(10, 20_060), (3_000, 12_000), (100_000, 400)])
+def test_rows_at_the_edges_stay_few_however_wide_the_table_is(width: int, most: int) -> None:
+    training = pd.DataFrame(np.arange(3.0 * width).reshape(3, width))
+
+    rows = edges(pd.concat([training] * 2 + [training + 0.5]), training)
+    assert 9 <= len(rows) <= most
+    assert rows.shape[1] == width
+
+
+def test_model_whose_graph_cannot_be_made_keeps_its_library(
+    parts: Parts, training: pd.DataFrame, held_out: pd.DataFrame, tmp_path: Path
+) -> None:
+    proof = graphs.write(fitted(DummyClassifier(), parts), training, held_out, tmp_path)
+
+    assert "its graph cannot be made or run: Unable to find a shape calculator" in proof.reason
 
 
 def test_column_without_numbers_is_named(

@@ -29,8 +29,8 @@ STEPS = {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "Top
 """Operators whose answers jump, so that a last digit decides, and no comparison of some rows proves that of others."""
 LARGEST_DIFFERENCE = 1e-5
 """Between the probabilities of the model and its graph."""
-MOST_EXAMPLES = 100
-"""Rows by which a server sees whether the graph answers there as it did where it was made."""
+MOST_EXAMPLES, MOST_NUMBERS = 100, 50_000
+"""The rows, and the numbers in them, by which a server sees whether the graph answers as it did where it was made."""
 
 
 def write(model: "Pipeline", training: pd.DataFrame, held_out: pd.DataFrame, folder: Path) -> Proof:
@@ -55,15 +55,17 @@ def _proved(model: "Pipeline", training: pd.DataFrame, held_out: pd.DataFrame) -
         return b"", _native("the extra `export` of ml-chassis is not installed")
     if others := [str(name) for name, kind in training.dtypes.items() if kind.kind not in "iuf"]:
         return b"", _native(f"column {others[0]!r} holds no numbers, and its graph would take nothing else")
+    compared = pd.concat([held_out, edges(training, held_out)], ignore_index=True)
     try:
         graph = _converted(model, training.shape[1])
-    except Exception as error:  # whatever skl2onnx raises for what it does not know
-        return b"", _native(f"skl2onnx cannot convert it: {str(error).splitlines()[0]}")
-    if steps := STEPS & {node.op_type for node in graph.graph.node}:
-        return b"", _native(f"it decides by steps ({min(steps)}), where a graph's 32 bits may fall on the other side")
-    compared = pd.concat([held_out, edges(training, held_out)], ignore_index=True)
-    content = graph.SerializeToString()
-    return content, compare(model, content, compared, len(held_out))
+        if steps := STEPS & {node.op_type for node in graph.graph.node}:
+            return b"", _native(
+                f"it decides by steps ({min(steps)}), where a graph's 32 bits may fall on the other side"
+            )
+        content = graph.SerializeToString()
+        return content, compare(model, content, compared, len(held_out))
+    except Exception as error:  # skl2onnx does not know every model, nor onnxruntime all that it makes of those
+        return b"", _native(f"its graph cannot be made or run: {(str(error) or type(error).__name__).splitlines()[0]}")
 
 
 def compare(model: "Pipeline", graph: bytes, rows: pd.DataFrame, held_out: int) -> Proof:
@@ -82,7 +84,7 @@ def compare(model: "Pipeline", graph: bytes, rows: pd.DataFrame, held_out: int) 
     labels, scores = running.run(None, {running.get_inputs()[0].name: matrix})
     try:
         expected = model.predict(rows)
-    except ValueError as error:
+    except Exception as error:  # what a model's own library raises is unforeseeable
         return _native(f"it fails on rows that its graph answers: {str(error).splitlines()[0]}")
     if differing := int((expected != labels).sum()):
         return _native(f"{differing} of {len(rows)} rows get another label of its graph in 32 bits")
@@ -92,7 +94,8 @@ def compare(model: "Pipeline", graph: bytes, rows: pd.DataFrame, held_out: int) 
         if not difference <= LARGEST_DIFFERENCE:
             return _native(f"its probabilities differ by {difference:.1g} from those of its graph in 32 bits")
         said += f", and probabilities that differ by {difference:.0e} at most"
-    some = np.linspace(0, len(rows) - 1, min(len(rows), MOST_EXAMPLES)).astype(int)
+    most = max(min(len(rows), MOST_EXAMPLES, MOST_NUMBERS // rows.shape[1]), 1)
+    some = np.linspace(0, len(rows) - 1, most).astype(int)
     examples = [
         [None if np.isnan(value) else value for value in row] for row in rows.iloc[some].to_numpy(float).tolist()
     ]
