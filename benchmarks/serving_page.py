@@ -74,11 +74,11 @@ A failed request ends the measurement: there was none. Measured on {datetime.now
   answers in place of the model's graph.
 - {MLSERVER}: {_listed(_pins("mlserver"))}; asked
   with a tensor for each column.
-- {PYFUNC}: a custom predictor of {_listed(_pins("kserve"))} over MLflow's pyfunc; asked
+- {PYFUNC}: a custom predictor of {_listed(_pins("kserve")[:1])} over MLflow's pyfunc; asked
   with a tensor for each column.
 - {ARRAYS}: the same, over the scikit-learn model; asked with one
   tensor of all columns.
-- {GRAPH}: the same, over the model's graph in ONNX Runtime.
+- {GRAPH}: the same, over the model's graph in {_listed(_pins("kserve")[1:])}.
 - {MLFLOW}: asked at `/invocations`, with `dataframe_split`.
 - {ECHO}: this server's ASGI server, with an application that reads the body
   and answers a constant. It is what HTTP alone allows.
