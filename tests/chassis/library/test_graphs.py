@@ -13,7 +13,7 @@ import pytest
 from ml_chassis import graphs
 from ml_chassis.bounds import LARGEST
 from ml_chassis.edges import edges
-from ml_chassis.errors import ServingError
+from ml_chassis.errors import ModelError, ServingError
 from ml_chassis.holdout import Parts
 from ml_chassis.project import SKLEARN_TYPES
 from ml_chassis.proofs import FOLDER, GRAPH, PROOF, Proof
@@ -225,12 +225,18 @@ def unproved(folder: Path) -> str:
     return "it differs"
 
 
+def torn(folder: Path) -> str:
+    path = folder / FOLDER / PROOF
+    path.write_bytes(path.read_bytes()[:50])
+    return "proof.json cannot be read"
+
+
 def none(folder: Path) -> str:
     shutil.rmtree(folder / FOLDER)
     return "none was recorded with it"
 
 
-@pytest.mark.parametrize("spoil", [broken, of_another_model, unproved, none])
+@pytest.mark.parametrize("spoil", [broken, of_another_model, unproved, torn, none])
 def test_graph_that_cannot_be_served_is_left_for_the_model_or_refused(
     spoil: object, settings: Settings, files: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -243,6 +249,21 @@ def test_graph_that_cannot_be_served_is_left_for_the_model_or_refused(
     assert reason in caplog.text
     with pytest.raises(ServingError, match=rf"has no graph that can be served: .*{reason}.*SERVE_RUNTIME=auto"):
         load(changed.model_copy(update={"serve_runtime": "onnx"}), SKLEARN_TYPES)
+
+
+def test_proof_of_a_later_release_is_read(settings: Settings, files: Path) -> None:
+    path = files / FOLDER / PROOF
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"since": "2.0"}))
+
+    assert load(settings.model_copy(update={"model_uri": str(files)}), SKLEARN_TYPES).runtime == "onnx"
+
+
+@pytest.mark.parametrize("content", ["", "no record", "[1]", "flavors: {", "flavors: {}\nutc_time_created: 1"])
+def test_record_of_another_form_is_told_in_a_sentence(content: str, settings: Settings, files: Path) -> None:
+    (files / "MLmodel").write_text(content)
+
+    with pytest.raises(ModelError, match=r"cannot be loaded: its file MLmodel cannot be read: "):
+        load(settings.model_copy(update={"model_uri": str(files)}), SKLEARN_TYPES)
 
 
 def test_project_that_loads_its_models_itself_is_not_served_as_a_graph(settings: Settings, model: Pipeline) -> None:

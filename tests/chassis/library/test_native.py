@@ -45,11 +45,12 @@ def rows_of(training: pd.DataFrame) -> NDArray[np.float64]:
     [
         [SimpleImputer(strategy="median"), StandardScaler()],
         [make_pipeline(SimpleImputer(), StandardScaler()), "passthrough"],
-        [SimpleImputer(strategy="constant", fill_value=-1.5, add_indicator=True), StandardScaler(with_std=False)],
+        [SimpleImputer(strategy="constant", fill_value=-1.5), StandardScaler(with_std=False)],
+        [SimpleImputer(add_indicator=True), StandardScaler()],
         [SimpleImputer(), MinMaxScaler(), StandardScaler(with_mean=False)],
         [SimpleImputer(), Own()],
     ],
-    ids=["usual", "nested", "indicator", "others", "derived"],
+    ids=["usual", "nested", "constant", "indicator", "others", "derived"],
 )
 @pytest.mark.parametrize("classifier", [LogisticRegression(), RandomForestClassifier(5), Scores()], ids=repr)
 @pytest.mark.filterwarnings("ignore")

@@ -163,6 +163,8 @@ def schema(context: typer.Context) -> None:
 
 def models(context: typer.Context) -> None:
     """List the model's versions, the newest first."""
+    from ml_chassis.registry import CHAMPION  # slow to import
+
     settings = settings_of(context)
     versions = _registry(settings).versions()
     if not versions:
@@ -175,8 +177,9 @@ def models(context: typer.Context) -> None:
         table.add_row(str(version.number), aliases, *scores, version.runtime, version.reason)
     Console().print(table)
     typer.echo("Metrics are of the rows that each version's own run held out; the gate compares on the same rows.")
-    if reason := versions[0].runtime_reason:
-        typer.echo(f"Version {versions[0].number} is served by the runtime {versions[0].runtime}: {reason}.")
+    served = next((version for version in versions if CHAMPION in version.aliases), versions[0])
+    if reason := served.runtime_reason:
+        typer.echo(f"Version {served.number} has the runtime {served.runtime}: {reason}.")
 
 
 def promote(

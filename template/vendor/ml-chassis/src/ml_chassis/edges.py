@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ml_chassis.bounds import LARGEST
 
-MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
+MOST_ROWS, MOST_CELLS = 20_000, 5_000_000
 """Of what is returned. A wide table gets fewer values of each column, and a very wide one of some columns only."""
 FEWEST_ROWS = 9
 """Of a column: a value and its neighbours, and what lies outside."""

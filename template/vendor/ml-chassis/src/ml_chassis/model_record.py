@@ -59,10 +59,18 @@ class Record:
             return cls(
                 msgspec.json.decode(signature.get("inputs") or "[]", type=list[Column]),
                 msgspec.json.decode(signature.get("outputs") or "[]", type=list[Column]),
-                datetime.fromisoformat(noted["utc_time_created"]).replace(tzinfo=UTC),
+                datetime.fromisoformat(str(noted["utc_time_created"])).replace(tzinfo=UTC),
                 str(noted.get("model_id")),
                 noted["flavors"],
                 noted.get("metadata") or {},
             )
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, msgspec.MsgspecError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            yaml.YAMLError,
+            msgspec.MsgspecError,
+        ) as error:
             raise ModelError(f"its file {FILE} cannot be read: {error}") from error

@@ -1,9 +1,12 @@
 """What was found when the graph of a model was compared with it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
+
+from ml_chassis.errors import ModelError
 
 FOLDER, GRAPH, PROOF = "onnx", "model.onnx", "proof.json"
 """Where a model's files have the graph, and what was found of it."""
@@ -29,6 +32,13 @@ class Proof:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return what a model's files say, or None where they say nothing."""
+        """Return what a model's files say, or None where they say nothing. What later releases add is left out.
+
+        Raises:
+            ModelError: it is of another form.
+        """
         path = folder / FOLDER / PROOF
-        return cls(**json.loads(path.read_text())) if path.exists() else None
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls) if path.exists() else None
+        except msgspec.MsgspecError as error:
+            raise ModelError(f"its file {FOLDER}/{PROOF} cannot be read: {error}") from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_chassis.errors import ServingError
+from ml_chassis.errors import ModelError, ServingError
 from ml_chassis.proofs import FOLDER, GRAPH, Proof
 from ml_chassis.serving.columns import NUMPY_TYPES, Rows
 
@@ -28,7 +28,10 @@ def predictor(folder: Path, datatype: str) -> Callable[[Rows], NDArray[Any]]:
     Raises:
         ServingError: there is no graph that answers as the model does, or none that runs here.
     """
-    proof = Proof.read(folder)
+    try:
+        proof = Proof.read(folder)
+    except ModelError as error:
+        raise ServingError(str(error)) from error
     if proof is None:
         raise ServingError("none was recorded with it")
     if not proof.equal:

@@ -70,12 +70,14 @@ def _transformer(step: Any) -> Step:
 def _replaces_nan(imputer: SimpleImputer) -> bool:
     """Return whether that is all: it may add a column that tells where one is missing, or drop one without a value."""
     nan = isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)
-    return nan and not imputer.add_indicator and not np.isnan(imputer.statistics_).any()
+    known = imputer.statistics_  # objects, where they are constants of the team's
+    return nan and not imputer.add_indicator and known.dtype == np.float64 and not np.isnan(known).any()
 
 
 def _classifier(step: Any) -> Step:
     if f"{type(step).__module__}.{type(step).__name__}" == "lightgbm.sklearn.LGBMClassifier" and _is_plain(step):
-        return partial(_boosted, step.booster_.predict, step.classes_)
+        threads = max(step.n_jobs or 0, 0)  # as many as OpenMP would take, where it says no number
+        return partial(_boosted, partial(step.booster_.predict, num_threads=threads), step.classes_)
     return lambda values: np.asarray(step.predict(values))
 
 
