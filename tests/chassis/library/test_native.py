@@ -49,8 +49,9 @@ def rows_of(training: pd.DataFrame) -> NDArray[np.float64]:
         [SimpleImputer(add_indicator=True), StandardScaler()],
         [SimpleImputer(), MinMaxScaler(), StandardScaler(with_mean=False)],
         [SimpleImputer(), Own()],
+        [SimpleImputer(), StandardScaler(with_mean=False, with_std=False)],
     ],
-    ids=["usual", "nested", "constant", "indicator", "others", "derived"],
+    ids=["usual", "nested", "constant", "indicator", "others", "derived", "unscaled"],
 )
 @pytest.mark.parametrize("classifier", [LogisticRegression(), RandomForestClassifier(5), Scores()], ids=repr)
 @pytest.mark.filterwarnings("ignore")
@@ -71,8 +72,9 @@ def test_steps_answer_as_the_pipeline_does(
 
 def test_whole_numbers_and_a_column_without_a_value_are_taken_too(parts: Parts) -> None:
     training = parts.training.drop(columns=TARGET).round().astype(np.int64)
-    model = make_pipeline(SimpleImputer(), StandardScaler(), Scores()).fit(training, parts.training[TARGET])
-    assert predictor(model)(training.to_numpy()).tobytes() == model.predict(training).tobytes()
+    for steps in ([SimpleImputer(), StandardScaler()], [StandardScaler(with_mean=False, with_std=False)]):
+        model = make_pipeline(*steps, Scores()).fit(training, parts.training[TARGET])
+        assert predictor(model)(training.to_numpy()).tobytes() == model.predict(training).tobytes()
 
     gap = training.astype(float).assign(gap=np.nan)
     model = make_pipeline(SimpleImputer(), StandardScaler(), Scores()).fit(gap, parts.training[TARGET])

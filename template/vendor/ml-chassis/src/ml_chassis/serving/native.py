@@ -60,11 +60,16 @@ def _transformer(step: Any) -> Step:
     if type(step) is SimpleImputer and _replaces_nan(step):
         known = step.statistics_
         return lambda values: np.where(np.isnan(values), known, values)
-    if type(step) is StandardScaler and step.with_mean and step.with_std:
-        mean, scale = step.mean_, step.scale_
-        return lambda values: (values - mean) / scale
+    if type(step) is StandardScaler:
+        return partial(_scaled, step)
     transform: Step = step.transform
     return transform
+
+
+def _scaled(scaler: StandardScaler, values: Matrix) -> Matrix:
+    if scaler.with_mean:
+        values = values - scaler.mean_
+    return values / scaler.scale_ if scaler.with_std else values.astype(np.float64, copy=False)
 
 
 def _replaces_nan(imputer: SimpleImputer) -> bool:
@@ -76,9 +81,8 @@ def _replaces_nan(imputer: SimpleImputer) -> bool:
 
 def _classifier(step: Any) -> Step:
     if f"{type(step).__module__}.{type(step).__name__}" == "lightgbm.sklearn.LGBMClassifier" and _is_plain(step):
-        # To name a number of threads takes five times as long as one row, so it is named where the team named one.
-        threads = {"num_threads": step.n_jobs} if (step.n_jobs or 0) > 0 else {}
-        return partial(_boosted, partial(step.booster_.predict, **threads), step.classes_)
+        threads = max(step.n_jobs or 0, 0)  # as many as OpenMP would take, where it names no number
+        return partial(_boosted, partial(step.booster_.predict, num_threads=threads), step.classes_)
     return lambda values: np.asarray(step.predict(values))
 
 
