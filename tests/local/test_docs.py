@@ -21,34 +21,7 @@ TABLES = {
     "breast-cancer": {"DATA_TARGET": "diagnosis"},
 }
 """What a reader of docs/data.md writes into `.env` for each of the public tables."""
-ASK_FOR_EACH_ROW = """
-import sys
-import httpx2
-import mlflow
-import msgspec
-from ml_chassis.data import rows_of_project
-from ml_chassis.runs import connect
-from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, input_tensors
-from wine_cultivars.settings import Settings
-
-settings = Settings.load()
-rows = rows_of_project(settings)
-model = f"{sys.argv[1]}/v2/models/{settings.model_name}"
-with httpx2.Client(trust_env=False) as client:
-    columns = msgspec.json.decode(client.get(model).content, type=ModelMetadata).inputs
-
-    def answers(asked):
-        body = msgspec.json.encode(InferenceRequest(input_tensors(asked, columns)))
-        answer = client.post(f"{model}/infer", content=body, headers={"Content-Type": "application/json"})
-        assert answer.is_success, answer.text
-        return msgspec.json.decode(answer.content, type=InferenceResponse).outputs[0].data
-
-    assert [answer for place in range(len(rows)) for answer in answers(rows.iloc[[place]])] == answers(rows)
-connect(settings)
-(newest,) = mlflow.search_runs(search_all_experiments=True, max_results=1, output_format="list")
-print("Each row alone and all rows together get the same answers. MLflow's description of the run:")
-print(newest.data.tags["mlflow.note.content"])
-"""
+ASK_FOR_EACH_ROW = Path(__file__).with_name("ask_for_each_row.py")
 DEFAULTS = """
 from wine_cultivars.settings import Settings
 for name, value in Settings.load():
@@ -139,7 +112,7 @@ def test_public_table_is_trained_and_served_as_the_guide_says(project: Project, 
     seen += project.make("run")
     with project.serving() as address:
         seen += project.make("predict", SERVE_PORT=address.rsplit(":")[-1])
-        ask = ["uv", "run", "--quiet", "python", "-c", ASK_FOR_EACH_ROW, address]
+        ask = ["uv", "run", "--quiet", "python", str(ASK_FOR_EACH_ROW), address]
         seen += run(*ask, cwd=folder, env=project.environment)
 
     assert masked(seen.replace(str(folder), "")) == (HERE / f"tables/{name}.txt").read_text()

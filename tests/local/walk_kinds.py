@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from ml_chassis.evaluation import Verdict
 from ml_chassis.registry import Registry
 from ml_chassis.schema import infer
-from ml_chassis.serving.protocol import TensorMetadata, input_tensors
+from ml_chassis.serving.client import input_tensors
+from ml_chassis.serving.columns import TensorMetadata
 from ml_chassis.tracking import log_training
 from ml_chassis.validation import validate
 from starlette.testclient import TestClient
