@@ -42,7 +42,7 @@ import importlib
 import sys
 
 import numpy as np
-from ml_chassis.serving.native import predictor
+from ml_chassis.serving.native import engine
 from sklearn.datasets import load_wine
 
 train = importlib.import_module(f"{sys.argv[1]}.training").train
@@ -53,8 +53,14 @@ asked[random.random(asked.shape) < 0.05] = np.nan
 for labels in (kinds, kinds.map({0: "a", 1: "b", 2: "b"})):
     model = train(features.assign(kind=labels), "kind", 7)
     for rows in (asked, asked[:1]):
-        answers, expected = predictor(model)(rows), model.predict(rows)
+        answering = engine(model)
+        answers, expected = answering.predict(rows), model.predict(rows)
         assert (answers.dtype, answers.tolist()) == (expected.dtype, expected.tolist())
+        extra = answering.extras["probabilities"]
+        assert extra.labels == sorted(set(labels))
+        shares = extra.compute(rows)
+        assert shares.tolist() == model.predict_proba(rows).tolist()
+        assert np.array(extra.labels)[shares.argmax(axis=1)].tolist() == expected.tolist()
 """
 """Has the server's quicker ways answer as the model does, for many labels and for two."""
 

@@ -90,7 +90,10 @@ def test_model_describes_its_tensors(server: Server) -> None:
     metadata = server.ask(MODEL).json
 
     assert metadata["inputs"][0] == {"name": "alcohol", "datatype": "FP64", "shape": [-1]}
-    assert metadata["outputs"] == [{"name": "cultivar", "datatype": "INT64", "shape": [-1]}]
+    assert metadata["outputs"] == [
+        {"name": "cultivar", "datatype": "INT64", "shape": [-1]},
+        {"name": "probabilities", "datatype": "FP64", "shape": [-1, 3]},
+    ]
 
 
 @pytest.mark.parametrize("data", [SAMPLE, [SAMPLE]], ids=["flat", "nested"])

@@ -16,6 +16,11 @@ class LabelledXGBClassifier(XGBClassifier):
         super().fit(features, codes, **options)
         return self
 
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels, in the order of the columns of `predict_proba`."""
+        return self.labels_
+
     def predict(self, features: Any, **options: Any) -> NDArray[Any]:
         """Return one label for each row of `features`."""
         answer: NDArray[Any] = self.labels_[super().predict(features, **options)]

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from ml_chassis.serving.batching import Batcher
 from ml_chassis.serving.columns import Rows
+from ml_chassis.serving.outputs import Wanted
 from ml_chassis.serving.refusals import Refusal
 from numpy.typing import NDArray
 
@@ -16,10 +18,12 @@ class Doubler:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.wanted: list[set[str]] = []
         self.released = threading.Event()
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
+    def predict(self, rows: Rows, wanted: Wanted) -> NDArray[Any]:
         self.calls.append(len(rows))
+        self.wanted.append(set(wanted))
         self.released.wait()
         first: NDArray[Any] = np.asarray(rows)[:, 0]
         if (first == -1).any():
@@ -27,12 +31,19 @@ class Doubler:
         return first * 2
 
 
-def together(model: Doubler, *requests: Rows, most_waiting: int = 10, seconds: float = 10) -> list[Any]:
+def together(
+    model: Doubler,
+    *requests: Rows,
+    most_waiting: int = 10,
+    seconds: float = 10,
+    wishes: Sequence[Wanted] | None = None,
+) -> list[Any]:
     """Return the answers to requests that arrive while the model is busy with the first."""
+    asked = zip(requests, wishes or [set[str]()] * len(requests), strict=True)
 
     async def ask() -> list[Any]:
         batcher = Batcher(model.predict, most_waiting, seconds)
-        tasks = [asyncio.create_task(batcher.predict(rows)) for rows in requests]
+        tasks = [asyncio.create_task(batcher.predict(rows, wanted)) for rows, wanted in asked]
         while not model.calls:
             await asyncio.sleep(0.001)
         model.released.set()
@@ -52,6 +63,14 @@ def test_requests_that_wait_share_one_call() -> None:
 
     assert together(model, matrix(1), matrix(2, 3), matrix(4)) == [[2], [4, 6], [8]]
     assert model.calls in ([1, 3], [4])
+
+
+def test_requests_that_want_something_beside_share_no_call_with_others() -> None:
+    model = Doubler()
+    wishes: list[set[str]] = [set(), {"more"}, {"more"}, set()]
+
+    assert together(model, *map(matrix, [1, 2, 3, 4]), wishes=wishes) == [[2], [4], [6], [8]]
+    assert (model.calls, model.wanted) == ([1, 2, 1], [set(), {"more"}, set()])
 
 
 def test_dataframes_share_a_call_too() -> None:

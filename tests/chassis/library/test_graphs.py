@@ -74,12 +74,17 @@ def test_graph_answers_as_its_model_does(
     proof = graphs.write(model, training, held_out, tmp_path)
     assert (proof.equal, proof) == (True, Proof.read(tmp_path)), proof.reason
     datatype = {"int": "INT64", "str": "BYTES", "bool": "BOOL"}[type(labels[0]).__name__]
-    predict = graph.predictor(tmp_path, datatype)
+    answering = graph.engine(tmp_path, datatype)
 
     some = np.random.default_rng(0).normal(training.mean(), 2 * training.std(), (2_000, training.shape[1]))
     some[np.random.default_rng(1).random(some.shape) < 0.05] = np.nan
     rows = pd.DataFrame(some, columns=training.columns)
-    assert predict(some).tolist() == predict(rows).tolist() == model.predict(rows).tolist()
+    expected = model.predict(rows).tolist()
+    assert answering.predict(some).tolist() == answering.predict(rows).tolist() == expected
+    assert hasattr(model, "predict_proba") == ("probabilities" in answering.extras)
+    for extra in answering.extras.values():
+        assert extra.labels == sorted(set(labels.values()))
+        np.testing.assert_allclose(extra.compute(some), model.predict_proba(rows), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_model_that_its_graph_might_not_equal_keeps_its_library(
     assert reason in proof.reason
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [PROOF]
     with pytest.raises(ServingError, match="32 bits"):
-        graph.predictor(tmp_path, "INT64")
+        graph.engine(tmp_path, "INT64")
 
 
 def test_trees_behind_a_scaler_are_found_to_differ(
@@ -192,7 +197,8 @@ def test_champion_is_served_as_its_graph_or_natively_with_the_same_answers(
     assert by_graph.quick
     assert by_graph.columns == native.columns
     matrix = training.to_numpy()
-    assert by_graph.predict(matrix).tolist() == native.predict(matrix).tolist() == native.predict(training).tolist()
+    answers = [served.engine.predict(matrix).tolist() for served in (by_graph, native)]
+    assert answers == 2 * [native.engine.predict(training).tolist()]
 
 
 @pytest.mark.usefixtures("settings")
@@ -219,6 +225,13 @@ def of_another_model(folder: Path) -> str:
     return "rows recorded with it get another answer here"
 
 
+def of_other_probabilities(folder: Path) -> str:
+    proof = json.loads((folder / FOLDER / PROOF).read_text())
+    changed = [[value + 1e-4 for value in row] for row in proof["probabilities"]]
+    (folder / FOLDER / PROOF).write_text(json.dumps(proof | {"probabilities": changed}))
+    return "the rows recorded with it get other probabilities here"
+
+
 def unproved(folder: Path) -> str:
     proof = json.loads((folder / FOLDER / PROOF).read_text())
     (folder / FOLDER / PROOF).write_text(json.dumps(proof | {"equal": False, "reason": "it differs"}))
@@ -236,7 +249,7 @@ def none(folder: Path) -> str:
     return "none was recorded with it"
 
 
-@pytest.mark.parametrize("spoil", [broken, of_another_model, unproved, torn, none])
+@pytest.mark.parametrize("spoil", [broken, of_another_model, of_other_probabilities, unproved, torn, none])
 def test_graph_that_cannot_be_served_is_left_for_the_model_or_refused(
     spoil: object, settings: Settings, files: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

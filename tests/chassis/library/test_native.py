@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ml_chassis.holdout import Parts
-from ml_chassis.serving.native import predictor
+from ml_chassis.serving.native import engine
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
@@ -64,24 +64,25 @@ def test_steps_answer_as_the_pipeline_does(
     )
     rows = rows_of(training)
 
-    for some in (rows, rows[:1]):
-        assert predictor(model)(some).tobytes() == model.predict(some).tobytes()
-    frame = pd.DataFrame(rows, columns=training.columns)
-    assert predictor(model)(frame).tobytes() == model.predict(frame).tobytes()
+    answering = engine(model)
+    for some in (rows, rows[:1], pd.DataFrame(rows, columns=training.columns)):
+        assert answering.predict(some).tobytes() == model.predict(some).tobytes()
+        probabilities = answering.extras["probabilities"].compute(some)
+        assert probabilities.tobytes() == np.ascontiguousarray(model.predict_proba(some)).tobytes()
 
 
 def test_whole_numbers_and_a_column_without_a_value_are_taken_too(parts: Parts) -> None:
     training = parts.training.drop(columns=TARGET).round().astype(np.int64)
     for steps in ([SimpleImputer(), StandardScaler()], [StandardScaler(with_mean=False, with_std=False)]):
         model = make_pipeline(*steps, Scores()).fit(training, parts.training[TARGET])
-        assert predictor(model)(training.to_numpy()).tobytes() == model.predict(training).tobytes()
+        assert engine(model).predict(training.to_numpy()).tobytes() == model.predict(training).tobytes()
 
     gap = training.astype(float).assign(gap=np.nan)
     model = make_pipeline(SimpleImputer(), StandardScaler(), Scores()).fit(gap, parts.training[TARGET])
-    assert predictor(model)(gap.to_numpy()).tobytes() == model.predict(gap).tobytes()
+    assert engine(model).predict(gap.to_numpy()).tobytes() == model.predict(gap).tobytes()
 
 
 def test_model_that_is_no_pipeline_answers_itself(model: Pipeline, parts: Parts) -> None:
     rows = model[:-1].transform(parts.training.drop(columns=TARGET))
 
-    assert predictor(model[-1])(rows).tobytes() == model[-1].predict(rows).tobytes()
+    assert engine(model[-1]).predict(rows).tobytes() == model[-1].predict(rows).tobytes()

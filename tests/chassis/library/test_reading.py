@@ -46,7 +46,7 @@ VALUES: list[list[Any]] = [
 
 def outcome(columns: Columns, inputs: list[dict[str, Any]]) -> tuple[str, bytes] | str:
     try:
-        rows: Rows = read_call(json.dumps({"inputs": inputs}).encode(), None, columns, "label", 10).rows
+        rows: Rows = read_call(json.dumps({"inputs": inputs}).encode(), None, columns, ["label"], 10).rows
     except Refusal as refusal:
         return str(refusal.detail)
     assert isinstance(rows, np.ndarray)

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,8 +14,10 @@ from ml_chassis.digests import digest
 from ml_chassis.errors import ModelError, ServingError
 from ml_chassis.project import SKLEARN_TYPES, Project
 from ml_chassis.serving.app import create_app
+from ml_chassis.serving.binary import HEADER, parts_of, read
 from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.model import ServedModel, load, resolve
+from ml_chassis.serving.outputs import probabilities
 from ml_chassis.serving.refusals import Refusal
 from ml_chassis.serving.runtime import Runtime
 from ml_chassis.settings import Settings
@@ -87,7 +90,10 @@ def test_model_tells_its_columns(client: TestClient, path: str, features: pd.Dat
     metadata = client.get(path).json()
 
     assert [column["name"] for column in metadata["inputs"]] == list(features.columns)
-    assert metadata["outputs"] == [{"name": "cultivar", "datatype": "INT64", "shape": [-1]}]
+    assert metadata["outputs"] == [
+        {"name": "cultivar", "datatype": "INT64", "shape": [-1]},
+        {"name": "probabilities", "datatype": "FP64", "shape": [-1, 3]},
+    ]
     assert client.get(f"{path}/ready").json()["ready"] is True
 
 
@@ -216,7 +222,55 @@ def test_model_answers_a_matrix_as_it_answers_a_dataframe(
     served, features = load(settings, SKLEARN_TYPES), rows.drop(columns="cultivar")
 
     assert served.columns.as_matrix
-    assert np.array_equal(served.predict(features.to_numpy()), model.predict(features))
+    assert np.array_equal(served.engine.predict(features.to_numpy()), model.predict(features))
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "native"])
+def test_probabilities_come_beside_the_answers_where_they_are_asked_for(
+    runtime: str, serving: Serve, features: pd.DataFrame, model: Pipeline
+) -> None:
+    expected = pytest.approx(model.predict_proba(features).ravel(), abs=1e-5)
+    with serving(serve_runtime=runtime) as client:
+        asked = {"inputs": by_column(features), "outputs": [{"name": "probabilities"}, {"name": "cultivar"}]}
+        shares, answers = client.post(f"{MODEL}/infer", json=asked).json()["outputs"]
+        records = client.post("/predict?with=probabilities", json=features.to_dict("records")).json()
+
+    assert (shares["datatype"], shares["shape"], shares["data"]) == ("FP64", [3, 3], expected)
+    assert shares["parameters"] == {"classes": "[0,1,2]"}
+    assert (answers["name"], answers["data"]) == ("cultivar", [0, 1, 2])
+    assert (records["predictions"], records["classes"]) == ([0, 1, 2], [0, 1, 2])
+    assert [share for row in records["probabilities"] for share in row] == expected
+
+
+def test_outputs_may_come_as_bytes_and_as_json_in_one_answer(
+    client: TestClient, features: pd.DataFrame, model: Pipeline
+) -> None:
+    outputs = [{"name": "cultivar"}, {"name": "probabilities", "parameters": {"binary_data": True}}]
+    answer = client.post(f"{MODEL}/infer", json={"inputs": by_column(features), "outputs": outputs})
+
+    text, data = parts_of(answer.content, answer.headers[HEADER])
+    answers, shares = json.loads(bytes(text))["outputs"]
+    assert answers["data"] == [0, 1, 2]
+    assert shares["parameters"] == {"classes": "[0,1,2]", "binary_data_size": len(data)}
+    assert read(data, "FP64", 9, "probabilities") == pytest.approx(model.predict_proba(features).ravel(), abs=1e-5)
+
+
+def test_unknown_output_is_named(client: TestClient, features: pd.DataFrame) -> None:
+    asked = {"inputs": by_column(features), "outputs": [{"name": "vintage"}]}
+    told = client.post(f"{MODEL}/infer", json=asked).json()["error"]
+    assert told == "Output 'vintage' is unknown; expected cultivar or probabilities."
+
+    answer = client.post("/predict?with=cultivar", json=features.to_dict("records"))
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "Output 'cultivar' is unknown; expected probabilities."}
+
+
+def test_output_of_more_numbers_than_an_answer_may_have_is_refused() -> None:
+    (extra,) = probabilities([f"label {place}" for place in range(1_000)], lambda rows: np.asarray(rows)).values()
+
+    extra.check(500)
+    with pytest.raises(Refusal, match="'probabilities' has 1000 numbers for each row; ask for 500 rows at most"):
+        extra.check(501)
 
 
 class Noting:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ml_chassis.edges import edges
-from ml_chassis.proofs import FOLDER, GRAPH, PROOF, Proof
+from ml_chassis.proofs import FOLDER, GRAPH, LARGEST_DIFFERENCE, PROOF, Proof
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -27,8 +27,6 @@ OPERATORS = {"": 18, "ai.onnx.ml": 3}
 """The versions of the operators: of the newest for trees, not all runtimes have the kernels."""
 STEPS = {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "TopK"}
 """Operators whose answers jump, so that a last digit decides, and no comparison of some rows proves that of others."""
-LARGEST_DIFFERENCE = 1e-5
-"""Between the probabilities of the model and its graph."""
 MOST_EXAMPLES, MOST_NUMBERS = 100, 50_000
 """The rows, and the numbers in them, by which a server sees whether the graph answers as it did where it was made."""
 
@@ -89,17 +87,20 @@ def compare(model: "Pipeline", graph: bytes, rows: pd.DataFrame, held_out: int) 
     if differing := int((expected != labels).sum()):
         return _native(f"{differing} of {len(rows)} rows get another label of its graph in 32 bits")
     said = f"all {held_out} held-out rows and {len(rows) - held_out} at the edges get the same label"
-    if hasattr(model, "predict_proba"):
-        difference = float(np.abs(model.predict_proba(rows) - scores).max())
-        if not difference <= LARGEST_DIFFERENCE:
-            return _native(f"its probabilities differ by {difference:.1g} from those of its graph in 32 bits")
-        said += f", and probabilities that differ by {difference:.0e} at most"
     most = max(min(len(rows), MOST_EXAMPLES, MOST_NUMBERS // rows.shape[1]), 1)
     some = np.linspace(0, len(rows) - 1, most).astype(int)
     examples = [
         [None if np.isnan(value) else value for value in row] for row in rows.iloc[some].to_numpy(float).tolist()
     ]
-    return Proof(True, said, examples, expected[some].tolist())
+    if not hasattr(model, "predict_proba"):
+        return Proof(True, said, examples, expected[some].tolist())
+    probabilities = model.predict_proba(rows)
+    difference = float(np.abs(probabilities - scores).max())
+    if not difference <= LARGEST_DIFFERENCE:
+        return _native(f"its probabilities differ by {difference:.1g} from those of its graph in 32 bits")
+    said += f", and probabilities that differ by {difference:.0e} at most"
+    classes = model.classes_.tolist()
+    return Proof(True, said, examples, expected[some].tolist(), classes, probabilities[some].tolist())
 
 
 def _converted(model: "Pipeline", width: int) -> "ModelProto":

@@ -1,6 +1,6 @@
 """What was found when the graph of a model was compared with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +10,8 @@ from ml_chassis.errors import ModelError
 
 FOLDER, GRAPH, PROOF = "onnx", "model.onnx", "proof.json"
 """Where a model's files have the graph, and what was found of it."""
+LARGEST_DIFFERENCE = 1e-5
+"""Between the probabilities of the model and its graph."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Proof:
     """Some of the rows that were compared."""
     answers: list[Any]
     """What both answer these."""
+    classes: list[Any] = field(default_factory=list)
+    """The labels, where the model gives probabilities."""
+    probabilities: list[list[float]] = field(default_factory=list)
+    """What the model gives for the rows, in the order of the classes."""
 
     @property
     def runtime(self) -> str:

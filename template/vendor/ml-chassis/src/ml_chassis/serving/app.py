@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from numpy.typing import NDArray
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,7 +20,7 @@ from ml_chassis.model_record import Column
 from ml_chassis.project import Project
 from ml_chassis.serving import binary
 from ml_chassis.serving.bodies import body_of
-from ml_chassis.serving.hooks import After, Before, Hooks
+from ml_chassis.serving.hooks import After, Before, Hooks, Interface, Prediction
 from ml_chassis.serving.logs import configure_logging
 from ml_chassis.serving.metrics import exposition
 from ml_chassis.serving.openapi import document
@@ -33,7 +32,7 @@ from ml_chassis.serving.protocol import (
     output_tensor,
 )
 from ml_chassis.serving.refusals import Reason, Refusal
-from ml_chassis.serving.requests import Call, read_call, rows_of_records
+from ml_chassis.serving.requests import Call, check_output, read_call, rows_of_records
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry
 from ml_chassis.settings import Settings
@@ -91,7 +90,7 @@ def create_app(
 
     async def model_metadata(request: Request) -> Response:
         seen = runtime.interface
-        return _json(ModelMetadata(name, [runtime.version], "mlflow", seen.columns.tensors, [seen.output]))
+        return _json(ModelMetadata(name, [runtime.version], "mlflow", seen.columns.tensors, seen.outputs))
 
     async def model_ready(request: Request) -> Response:
         code = HTTPStatus.OK if runtime.ready else HTTPStatus.SERVICE_UNAVAILABLE
@@ -99,23 +98,36 @@ def create_app(
 
     async def infer(request: Request) -> Response:
         body, header, seen = await body_of(request, settings), request.headers.get(binary.HEADER), runtime.interface
-        read = partial(read_call, body, header, seen.columns, seen.output.name, settings.serve_max_rows)
+        read = partial(read_call, body, header, seen.columns, seen.names, settings.serve_max_rows)
         call = await runtime.reading(read, len(body))
-        answers = await runtime.predict(call.rows)
-        return inference(seen.output.name, answers, call)
+        return inference(seen, await runtime.answer(call.rows, seen.extras.keys() & call.outputs.keys()), call)
 
     async def predict(request: Request) -> Response:
-        body = await body_of(request, settings)
-        read = partial(rows_of_records, body, runtime.interface.columns, settings.serve_max_rows)
-        answers = await runtime.predict(await runtime.reading(read, len(body)))
-        return _json(Predictions(name, runtime.version, answers.tolist()))
+        body, seen = await body_of(request, settings), runtime.interface
+        wanted = frozenset(request.query_params.getlist("with"))
+        for output in wanted:
+            check_output(output, list(seen.extras))
+        read = partial(rows_of_records, body, seen.columns, settings.serve_max_rows)
+        found = await runtime.answer(await runtime.reading(read, len(body)), wanted)
+        beside: dict[str, Any] = {}
+        for output in wanted:
+            beside |= {seen.extras[output].axis: seen.extras[output].labels, output: found.extras[output].tolist()}
+        return _json(Predictions(name, runtime.version, found.answers.tolist(), **beside))
 
-    def inference(output: str, answers: NDArray[Any], call: Call) -> Response:
-        tensor, data = output_tensor(output, answers, call.binary)
-        text = msgspec.json.encode(InferenceResponse(name, runtime.version, [tensor], call.id, call.parameters))
-        if not call.binary:
+    def inference(seen: Interface, found: Prediction, call: Call) -> Response:
+        tensors, contents = [], []
+        for output, as_bytes in call.outputs.items():
+            if output == seen.output.name:
+                tensor, content = output_tensor(output, found.answers, as_bytes)
+            else:
+                tensor, content = output_tensor(output, found.extras[output], as_bytes, seen.extras[output].parameters)
+            tensors.append(tensor)
+            contents.append(content)
+        text = msgspec.json.encode(InferenceResponse(name, runtime.version, tensors, call.id, call.parameters))
+        if not any(call.outputs.values()):
             return Response(text, media_type="application/json")
-        return Response(text + data, headers={binary.HEADER: str(len(text))}, media_type="application/octet-stream")
+        headers = {binary.HEADER: str(len(text))}
+        return Response(b"".join([text, *contents]), headers=headers, media_type="application/octet-stream")
 
     async def metrics(request: Request) -> Response:
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ml_chassis.serving.columns import Rows, together
+from ml_chassis.serving.outputs import NOTHING, Wanted
 from ml_chassis.serving.refusals import Reason, Refusal
 
 MOST_ROWS_TOGETHER = 1_000
@@ -25,6 +26,7 @@ Answers = TypeVar("Answers", bound=Sliceable)
 
 class _Job(NamedTuple):
     rows: Rows
+    wanted: Wanted
     answer: "asyncio.Future[Any]"
 
 
@@ -35,11 +37,11 @@ class Batcher(Generic[Answers]):
     the time of one, and an idle one answers at once. The model must treat each row by itself.
     """
 
-    def __init__(self, predict: Callable[[Rows], Answers], most_waiting: int, seconds: float) -> None:
+    def __init__(self, predict: Callable[[Rows, Wanted], Answers], most_waiting: int, seconds: float) -> None:
         """Start to work; call this from the event loop.
 
         Args:
-            predict: returns one answer for each row.
+            predict: returns one answer for each row, and beside it what is wanted.
             most_waiting: how many requests may wait at a time.
             seconds: how long each may wait.
         """
@@ -51,8 +53,8 @@ class Batcher(Generic[Answers]):
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work())
 
-    async def predict(self, rows: Rows) -> Answers:
-        """Return one answer for each row.
+    async def predict(self, rows: Rows, wanted: Wanted = NOTHING) -> Answers:
+        """Return one answer for each row, and beside it what is wanted.
 
         Raises:
             Refusal: `most_waiting` requests wait already, or it took longer than `seconds`.
@@ -60,7 +62,7 @@ class Batcher(Generic[Answers]):
         if len(self._jobs) >= self._most_waiting:
             raise Refusal(f"{len(self._jobs)} requests wait already; try again.", Reason.QUEUE_FULL)
         answer: asyncio.Future[Answers] = self._loop.create_future()
-        self._jobs.append(_Job(rows, answer))
+        self._jobs.append(_Job(rows, wanted, answer))
         self._arrived.set()
         timer = self._loop.call_later(self._seconds, self._give_up, answer)
         try:
@@ -88,10 +90,12 @@ class Batcher(Generic[Answers]):
                     job.answer.set_result(outcome)
 
     def _next_jobs(self) -> list[_Job]:
-        """Return what goes to the model together; where a client gave up meanwhile, nobody waits for an answer."""
+        """Return what goes to the model together, which wants the same; where a client gave up, nobody waits for it."""
         jobs: list[_Job] = []
         size = 0
         while self._jobs and size < MOST_ROWS_TOGETHER:
+            if jobs and jobs[0].wanted != self._jobs[0].wanted:
+                break
             job = self._jobs.popleft()
             if not job.answer.done():
                 jobs.append(job)
@@ -103,7 +107,7 @@ class Batcher(Generic[Answers]):
     def _outcomes(self, jobs: list[_Job]) -> list[Answers | Exception]:
         """Return what each job gets. Where one of several makes the model fail, each is tried by itself."""
         try:
-            answers = self._predict(together([job.rows for job in jobs]))
+            answers = self._predict(together([job.rows for job in jobs]), jobs[0].wanted)
         except Exception as error:
             return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job])]
         if len(jobs) == 1:

@@ -1,5 +1,7 @@
 """Asks a running model server."""
 
+from collections.abc import Sequence
+
 import httpx2
 import msgspec
 import pandas as pd
@@ -7,18 +9,19 @@ import pandas as pd
 from ml_chassis.errors import ServingError
 from ml_chassis.proxies import may_ask
 from ml_chassis.serving.columns import TensorMetadata
-from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, Tensor
+from ml_chassis.serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, RequestedOutput, Tensor
 
 TIMEOUT_SECONDS = 10
 
 
-def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
+def ask(address: str, model_name: str, rows: pd.DataFrame, outputs: Sequence[str] = ()) -> InferenceResponse:
     """Send rows to a model server, in the columns and types of its model, and return its answer.
 
     Args:
         address: of the server, such as `http://127.0.0.1:8080`. It has 10 seconds to answer.
         model_name: as `Settings.model_name` has it.
         rows: one column for each that the model takes, in any order; others are not sent.
+        outputs: the names of those to ask for, such as `probabilities`. By default the answers alone.
 
     Raises:
         ServingError: there is no server, it refuses, or the rows lack a column of the model.
@@ -26,7 +29,8 @@ def ask(address: str, model_name: str, rows: pd.DataFrame) -> InferenceResponse:
     columns = describe(address, model_name).inputs
     if missing := [column.name for column in columns if column.name not in rows]:
         raise ServingError(f"The rows lack {', '.join(map(repr, missing))}, which the model needs; check DATA_URI.")
-    body = msgspec.json.encode(InferenceRequest(input_tensors(rows, columns)))
+    asked = [RequestedOutput(name) for name in outputs] or None
+    body = msgspec.json.encode(InferenceRequest(input_tensors(rows, columns), outputs=asked))
     return msgspec.json.decode(_call("POST", f"{_path(address, model_name)}/infer", body), type=InferenceResponse)
 
 

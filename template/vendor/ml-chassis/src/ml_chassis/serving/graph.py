@@ -1,6 +1,6 @@
 """Runs a model as an ONNX graph, which is data: to load one runs no code of anybody's."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_chassis.errors import ModelError, ServingError
-from ml_chassis.proofs import FOLDER, GRAPH, Proof
+from ml_chassis.proofs import FOLDER, GRAPH, LARGEST_DIFFERENCE, Proof
 from ml_chassis.serving.columns import NUMPY_TYPES, Rows
+from ml_chassis.serving.outputs import Engine, probabilities
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -18,8 +19,8 @@ ONLY_ERRORS = 3
 """The level of ONNX Runtime's own log, which goes to standard error."""
 
 
-def predictor(folder: Path, datatype: str) -> Callable[[Rows], NDArray[Any]]:
-    """Return what answers rows as the graph of a model does.
+def engine(folder: Path, datatype: str) -> Engine:
+    """Return what answers rows by the graph of a model.
 
     Args:
         folder: the model's files.
@@ -42,17 +43,25 @@ def predictor(folder: Path, datatype: str) -> Callable[[Rows], NDArray[Any]]:
         raise ServingError("onnxruntime is not installed") from None
     except Exception as error:  # onnxruntime's own, of several kinds, or the file's
         raise ServingError(f"onnxruntime cannot load it: {error}") from error
-    sent, label = running.get_inputs()[0].name, running.get_outputs()[0].name
+    sent, (label, scores) = running.get_inputs()[0].name, (output.name for output in running.get_outputs())
+
+    def output(name: str, rows: Rows) -> NDArray[Any]:
+        found: NDArray[Any] = running.run([name], {sent: np.asarray(rows, np.float32)})[0]
+        return found
 
     def predict(rows: Rows) -> NDArray[Any]:
-        answers: NDArray[Any] = running.run([label], {sent: np.asarray(rows, np.float32)})[0]
-        return answers.astype(NUMPY_TYPES[datatype], copy=False)
+        return output(label, rows).astype(NUMPY_TYPES[datatype], copy=False)
 
     # Another processor, or another version of the runtime, may compute otherwise.
-    if (answers := predict(np.array(proof.rows, np.float64)).tolist()) != proof.answers:
+    rows = np.array(proof.rows, np.float64)
+    if (answers := predict(rows).tolist()) != proof.answers:
         differing = sum(found != expected for found, expected in zip(answers, proof.answers, strict=True))
         raise ServingError(f"{differing} of the {len(answers)} rows recorded with it get another answer here")
-    return predict
+    if not proof.classes:
+        return Engine(predict)
+    if not np.allclose(output(scores, rows), proof.probabilities, rtol=0, atol=LARGEST_DIFFERENCE):
+        raise ServingError("the rows recorded with it get other probabilities here")
+    return Engine(predict, probabilities(proof.classes, partial(output, scores)))
 
 
 def session(graph: bytes) -> "InferenceSession":

@@ -3,7 +3,7 @@
 import logging
 import re
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,13 +20,13 @@ from ml_chassis.errors import ServingError
 from ml_chassis.model_files import Loader, ModelFiles
 from ml_chassis.model_record import Record
 from ml_chassis.serving import graph
-from ml_chassis.serving.columns import Columns, Rows, TensorMetadata, tensors_of
+from ml_chassis.serving.columns import Columns, TensorMetadata, tensors_of
+from ml_chassis.serving.outputs import Compute, Engine
 from ml_chassis.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-Predict = Callable[[Rows], NDArray[Any]]
 MOST_ROWS_AT_ONCE, SECONDS_AT_ONCE = 100, 0.001
 """What may be answered without leaving the event loop, where it keeps other requests waiting."""
 REPEATS = 5
@@ -54,10 +54,10 @@ class ServedModel:
     outputs: list[TensorMetadata]
     record: Record
     """What MLflow notes with the model."""
-    predict: Predict
-    """Return one answer for each row."""
+    engine: Engine
+    """What answers rows."""
     runtime: str = "native"
-    """What answers: the library that it was trained with, or by `onnx` its graph."""
+    """What the engine is: the library that the model was trained with, or by `onnx` its graph."""
     quick: bool = False
     """Whether it answers `MOST_ROWS_AT_ONCE` within `SECONDS_AT_ONCE`."""
 
@@ -104,15 +104,15 @@ def load(settings: Settings, types: Sequence[str], loader: Loader | None = None)
         raise ServingError(f"The model {uri!r} has no signature; log it with one, so that requests can be checked.")
     columns, outputs = Columns.of(files.record.inputs), tensors_of(files.record.outputs)
     example = _example(files, columns)
-    predict, runtime, by_matrix = _graph(settings, files, loader, outputs[0].datatype), "onnx", True
-    if predict is None:
+    engine, runtime, by_matrix = _graph(settings, files, loader, outputs[0].datatype), "onnx", True
+    if engine is None:
         from ml_chassis.serving import native  # slow to import, as it brings scikit-learn, which no graph needs
 
-        predict, runtime = native.predictor(model_files.load(files, types, loader)), "native"
-        by_matrix = example is not None and native.answers_matrices(predict, example, columns)
-    quick = by_matrix and example is not None and _is_quick(predict, example)
+        engine, runtime = native.engine(model_files.load(files, types, loader)), "native"
+        by_matrix = example is not None and native.answers_matrices(engine, example, columns)
+    quick = by_matrix and example is not None and _is_quick(engine.predict, example)
     columns = replace(columns, as_matrix=by_matrix)
-    return ServedModel(_version(files), columns, outputs, files.record, predict, runtime, quick)
+    return ServedModel(_version(files), columns, outputs, files.record, engine, runtime, quick)
 
 
 def _version_of(settings: Settings, registered: re.Match[str]) -> "ModelVersion":
@@ -128,14 +128,14 @@ def _version_of(settings: Settings, registered: re.Match[str]) -> "ModelVersion"
         raise _unloadable(settings, error) from error
 
 
-def _graph(settings: Settings, files: ModelFiles, loader: Loader | None, datatype: str) -> Predict | None:
-    """Return what answers as the model's graph, or None where the model itself has to answer."""
+def _graph(settings: Settings, files: ModelFiles, loader: Loader | None, datatype: str) -> Engine | None:
+    """Return what answers by the model's graph, or None where the model itself has to answer."""
     if settings.serve_runtime == "native":
         return None
     try:
         if loader:
             raise ServingError("the project loads its models itself")
-        return graph.predictor(files.folder, datatype)
+        return graph.engine(files.folder, datatype)
     except ServingError as reason:
         if settings.serve_runtime == "onnx":
             complaint = f"The model {files.uri!r} has no graph that can be served: {reason}."
@@ -156,7 +156,7 @@ def _example(files: ModelFiles, columns: Columns) -> NDArray[Any] | None:
     return replace(columns, as_matrix=True).rows_of_numbers(matrix)
 
 
-def _is_quick(predict: Predict, example: NDArray[Any]) -> bool:
+def _is_quick(predict: Compute, example: NDArray[Any]) -> bool:
     rows = np.resize(example, (MOST_ROWS_AT_ONCE, example.shape[1]))
     return min(timeit.repeat(partial(predict, rows), number=1, repeat=REPEATS)) < SECONDS_AT_ONCE
 

@@ -18,36 +18,47 @@ from sklearn.preprocessing import StandardScaler
 
 from ml_chassis.model_files import Predictor
 from ml_chassis.serving.columns import Columns, Rows
+from ml_chassis.serving.outputs import Compute, Engine, probabilities
 
 Matrix = NDArray[Any]
 Step = Callable[[Matrix], Matrix]
 
 
-def predictor(model: Predictor) -> Callable[[Rows], Matrix]:
-    """Return what answers as `model.predict` does: quicker where it gets a matrix of float64 or int64.
+def engine(model: Predictor) -> Engine:
+    """Return what answers as a model does, quicker where it gets a matrix of float64 or int64.
 
     Args:
         model: a fitted model. What a pipeline has as its steps is looked at.
     """
     *transformers, last = _steps(model)
-    steps = [*(_transformer(step) for step in transformers), _classifier(last)]
-
-    def predict(rows: Rows) -> Matrix:
-        if not isinstance(rows, np.ndarray):
-            return np.asarray(model.predict(rows))
-        return reduce(lambda values, step: step(values), steps, rows)
-
-    return predict
+    steps = [_transformer(step) for step in transformers]
+    predict = _either(model.predict, [*steps, _classifier(last)])
+    if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
+        return Engine(predict)
+    compute = _either(model.predict_proba, [*steps, _probabilities(last)])
+    return Engine(predict, probabilities(np.asarray(model.classes_).tolist(), compute))
 
 
-def answers_matrices(predict: Callable[[Rows], Matrix], example: Matrix, columns: Columns) -> bool:
+def answers_matrices(engine: Engine, example: Matrix, columns: Columns) -> bool:
     """Return whether a model answers a matrix as it answers a DataFrame."""
     warnings.filterwarnings("ignore", "X does not have valid feature names")  # the columns are in order: see Columns
     frame = columns.rows({tensor.name: example[:, place] for place, tensor in enumerate(columns.tensors)})
+    outputs = [engine.predict, *(extra.compute for extra in engine.extras.values())]
     try:
-        return np.array_equal(predict(example), predict(frame))
+        return all(np.array_equal(compute(example), compute(frame)) for compute in outputs)
     except Exception:  # it selects columns by name; what it raises then is its own library's
         return False
+
+
+def _either(ordinary: Compute, steps: list[Step]) -> Compute:
+    """Return what takes the steps with a matrix, and the model's ordinary way with a DataFrame."""
+
+    def compute(rows: Rows) -> Matrix:
+        if not isinstance(rows, np.ndarray):
+            return np.asarray(ordinary(rows))
+        return reduce(lambda values, step: step(values), steps, rows)
+
+    return compute
 
 
 def _steps(model: Any) -> list[Any]:
@@ -80,20 +91,37 @@ def _replaces_nan(imputer: SimpleImputer) -> bool:
 
 
 def _classifier(step: Any) -> Step:
-    if f"{type(step).__module__}.{type(step).__name__}" == "lightgbm.sklearn.LGBMClassifier" and _is_plain(step):
-        threads = max(step.n_jobs or 0, 0)  # as many as OpenMP would take, where it names no number
-        return partial(_boosted, partial(step.booster_.predict, num_threads=threads), step.classes_)
+    if _is_plain_booster(step):
+        scores, classes = _scores(step), step.classes_
+        return lambda values: classes[_places(scores(values))]
     return lambda values: np.asarray(step.predict(values))
 
 
-def _is_plain(classifier: Any) -> bool:
-    """Return whether LightGBM's classifier has no settings but its own, with which it would predict in another way."""
+def _probabilities(step: Any) -> Step:
+    if _is_plain_booster(step):
+        scores = _scores(step)
+        return lambda values: _of_each_class(scores(values))
+    return lambda values: np.asarray(step.predict_proba(values))
+
+
+def _is_plain_booster(classifier: Any) -> bool:
+    """Return whether this is LightGBM's classifier without settings by which it would predict in another way."""
+    if f"{type(classifier).__module__}.{type(classifier).__name__}" != "lightgbm.sklearn.LGBMClassifier":
+        return False
     known = {*signature(type(classifier)).parameters, "verbose", "verbosity"}
     return classifier.get_params().keys() <= known and classifier.objective_ in ("binary", "multiclass")
 
 
-def _boosted(predict: Step, classes: Matrix, values: Matrix) -> Matrix:
-    scores = predict(values)  # of two classes, the second's alone
-    places = np.argmax(scores, axis=1) if scores.ndim > 1 else (scores > 1 - scores).astype(int)
-    answers: Matrix = classes[places]
-    return answers
+def _scores(classifier: Any) -> Step:
+    """Return what gives the probability of each class, or of two classes that of the second alone."""
+    threads = max(classifier.n_jobs or 0, 0)  # as many as OpenMP would take, where it names no number
+    return partial(classifier.booster_.predict, num_threads=threads)
+
+
+def _places(scores: Matrix) -> Matrix:
+    places: Matrix = np.argmax(scores, axis=1) if scores.ndim > 1 else (scores > 1 - scores).astype(int)
+    return places
+
+
+def _of_each_class(scores: Matrix) -> Matrix:
+    return scores if scores.ndim > 1 else np.column_stack([1 - scores, scores])

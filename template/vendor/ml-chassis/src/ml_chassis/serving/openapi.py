@@ -29,10 +29,17 @@ VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type":
 def document(project: Project, model: str, interface: Interface | None) -> dict[str, Any]:
     """Return the OpenAPI document of a project's server of `model`, with its columns once it is loaded."""
     _, schemas = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
-    records = RECORDS
+    records, extras = RECORDS, list[str]()
     if interface:
         records = {"type": "array", "items": _record(interface.columns)}
         schemas["Predictions"]["properties"]["predictions"]["items"] = {"type": _type(interface.output)}
+        extras = list(interface.extras)
+    predict = _post("Predict records, one object for each row", records, _ref("Predictions"))
+    if extras:
+        schema = {"type": "array", "items": {"enum": extras}}
+        predict["parameters"] = [
+            {"name": "with", "in": "query", "description": "What else to answer", "schema": schema}
+        ]
     base = f"/v2/models/{model}"
     of_version = _model_paths(base + "/versions/{version}")
     return {
@@ -41,7 +48,7 @@ def document(project: Project, model: str, interface: Interface | None) -> dict[
         "paths": {
             **_model_paths(base),
             **{path: item | {"parameters": [VERSION]} for path, item in of_version.items()},
-            "/predict": {"post": _post("Predict records, one object for each row", records, _ref("Predictions"))},
+            "/predict": {"post": predict},
             "/v2": {"get": _get("The server's name and version", _object(name="string", version="string"))},
             "/v2/health/live": {"get": _get("Whether the process answers", _object(live="boolean"))},
             "/v2/health/ready": {"get": _ready("Whether requests should be sent here", _object(ready="boolean"))},

@@ -31,7 +31,7 @@ class Tensor(msgspec.Struct, omit_defaults=True):
 
 
 class RequestedOutput(msgspec.Struct):
-    """An output that the client asks for; without any, it gets all."""
+    """An output that the client asks for; without any, it gets the answers."""
 
     name: str
     parameters: dict[str, Any] | None = None
@@ -54,17 +54,21 @@ class InferenceResponse(msgspec.Struct, omit_defaults=True):
     model_version: str
     """Its version."""
     outputs: list[Tensor]
-    """One tensor of shape [rows], whose `data` has the answers."""
+    """One tensor of shape [rows], whose `data` has the answers, or those that were asked for."""
     id: str | None = None
     parameters: dict[str, Any] | None = None
 
 
-class Predictions(msgspec.Struct):
+class Predictions(msgspec.Struct, omit_defaults=True):
     """The answer to a call of `predict`: one prediction for each record, in their order."""
 
     model_name: str
     model_version: str
     predictions: list[Any]
+    classes: list[Any] | None = None
+    """The labels, where probabilities are asked for."""
+    probabilities: list[list[float]] | None = None
+    """Those of each record, in the order of `classes`."""
 
 
 class ModelMetadata(msgspec.Struct):
@@ -83,18 +87,26 @@ class ErrorMessage(msgspec.Struct):
     error: str
 
 
-def output_tensor(name: str, answers: NDArray[Any], binary: bool = False) -> tuple[Tensor, bytes]:
-    """Return the model's answers, one for each row, as a tensor, and their bytes if it is a binary one.
+def output_tensor(
+    name: str, answers: NDArray[Any], binary: bool = False, parameters: dict[str, Any] | None = None
+) -> tuple[Tensor, bytes]:
+    """Return what a model gives for rows as a tensor, and its bytes if it is a binary one.
+
+    Args:
+        name: of the output.
+        answers: an array whose first dimension is the rows'.
+        binary: whether the values go apart.
+        parameters: what goes with them.
 
     Raises:
         TypeError: the protocol has no datatype for the answers.
     """
-    tensor = Tensor(name, list(answers.shape), datatype_of(answers))
+    tensor = Tensor(name, list(answers.shape), datatype_of(answers), parameters=parameters)
     if not binary:
         tensor.data = answers.ravel().tolist()
         return tensor, b""
     data = write(answers)
-    tensor.parameters = {"binary_data_size": len(data)}
+    tensor.parameters = {**(parameters or {}), "binary_data_size": len(data)}
     return tensor, data
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -66,8 +67,8 @@ class Call(NamedTuple):
     rows: Rows
     id: str | None
     parameters: dict[str, Any] | None
-    binary: bool
-    """Whether the answers go as a binary tensor."""
+    outputs: dict[str, bool]
+    """The names of what is asked for, and whether each goes as a binary tensor."""
 
 
 class Input(NamedTuple):
@@ -77,30 +78,30 @@ class Input(NamedTuple):
     data: memoryview | None
 
 
-def read_call(body: bytes, header: str | None, columns: Columns, output: str, most_rows: int) -> Call:
+def read_call(body: bytes, header: str | None, columns: Columns, outputs: Sequence[str], most_rows: int) -> Call:
     """Return what a body asks `infer`. What a tensor says of itself is checked before its values are read.
 
     Args:
         body: JSON, and the bytes of binary tensors behind it.
         header: what the request says in `binary.HEADER`, if anything.
         columns: what is expected.
-        output: the name of the one output.
+        outputs: the names of what there is. A client that names none gets the first.
         most_rows: how many rows there may be.
 
     Raises:
-        Refusal: there are more, another output is asked for, or a tensor is missing, unknown, or of the wrong datatype
+        Refusal: there are more, an unknown output is asked for, or a tensor is missing, unknown, or of another datatype
             or shape.
     """
     text, data = binary.parts_of(body, header)
     sent = msgspec.json.decode(text, type=SentRequest)
     parameters = _parameters(sent.parameters)
     as_bytes = (parameters or {}).get("binary_data_output") is True
-    for asked in sent.outputs or []:
-        if asked.name != output:
-            raise Refusal(f"Output {asked.name!r} is unknown; expected {output}.")
-        if asked.parameters and asked.parameters.binary_data is not None:
-            as_bytes = asked.parameters.binary_data
-    return Call(_rows(_inputs(sent.inputs, data), columns, most_rows), sent.id, parameters, as_bytes)
+    asked: dict[str, bool] = {}
+    for output in sent.outputs or [SentOutput(outputs[0])]:
+        check_output(output.name, outputs)
+        way = output.parameters.binary_data if output.parameters else None
+        asked[output.name] = as_bytes if way is None else way
+    return Call(_rows(_inputs(sent.inputs, data), columns, most_rows), sent.id, parameters, asked)
 
 
 def rows_of_records(body: bytes, columns: Columns, most_rows: int) -> Rows:
@@ -123,6 +124,12 @@ def rows_of_records(body: bytes, columns: Columns, most_rows: int) -> Rows:
     for record in records:
         columns.check_names(record)
     return columns.rows({name: array_of([record[name] for record in records], name) for name in columns.names})
+
+
+def check_output(name: str, outputs: Sequence[str]) -> None:
+    """Raise a Refusal unless an output of this name is there to be asked for."""
+    if name not in outputs:
+        raise Refusal(f"Output {name!r} is unknown; expected {' or '.join(outputs) or 'none'}.")
 
 
 def check_rows(found: int, most: int) -> None:

@@ -23,6 +23,7 @@ from ml_chassis.serving.columns import Rows
 from ml_chassis.serving.hooks import Hooks, Interface, Prediction, interface
 from ml_chassis.serving.metrics import MODEL_SECONDS, ROWS, expose, of
 from ml_chassis.serving.model import MOST_ROWS_AT_ONCE, ServedModel, load
+from ml_chassis.serving.outputs import NOTHING, Wanted
 from ml_chassis.serving.refusals import Reason, Refusal
 from ml_chassis.serving.requests import check_rows
 from ml_chassis.settings import Settings
@@ -129,11 +130,21 @@ class Runtime:
             Refusal: no rows, or more than `serve_max_rows`; the model is loading, fails, or has no answer within
                 `serve_timeout_seconds`; `serve_max_waiting` requests wait already; a hook refuses.
         """
+        return (await self.answer(rows)).answers
+
+    async def answer(self, rows: Rows, wanted: Wanted = NOTHING) -> Prediction:
+        """Return one answer for each row of a client, and beside it what is wanted of `interface.extras`.
+
+        Raises:
+            Refusal: as for `predict`; or what is wanted has too many numbers.
+        """
         check_rows(len(rows), self.settings.serve_max_rows)
+        for name in wanted:
+            self.interface.extras[name].check(len(rows))
         if self._batcher is None:
             raise _loading()
         try:
-            found = await self._answered(rows, self._batcher)
+            found = await self._answered(rows, wanted, self._batcher)
         except Refusal:
             raise
         except Exception as error:  # what a model's own library or a hook raises is unforeseeable
@@ -143,7 +154,7 @@ class Runtime:
         of(ROWS, self.name, self.version).inc(len(rows))
         if self._observer:
             self._observer.see(rows if found.model_rows is None else found.model_rows, found.model_answers)
-        return found.answers
+        return found
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
@@ -158,11 +169,11 @@ class Runtime:
         if self._observer:
             await self._observer.close()
 
-    async def _answered(self, rows: Rows, batcher: Batcher[Prediction]) -> Prediction:
+    async def _answered(self, rows: Rows, wanted: Wanted, batcher: Batcher[Prediction]) -> Prediction:
         """Return what the model answers: at once where that is quicker than to hand it to a thread and back."""
         if len(rows) <= self._most_at_once:
-            return self.interface.predict(rows)
-        return await batcher.predict(rows)
+            return self.interface.predict(rows, wanted)
+        return await batcher.predict(rows, wanted)
 
     async def _load(self) -> None:
         try:
@@ -177,9 +188,9 @@ class Runtime:
 
         def predict(rows: Rows) -> NDArray[Any]:
             with seconds.time():
-                return model.predict(rows)
+                return model.engine.predict(rows)
 
-        self._interface = interface(replace(model, predict=predict), self._hooks)
+        self._interface = interface(replace(model, engine=replace(model.engine, predict=predict)), self._hooks)
         self._batcher = Batcher(
             self._interface.predict, self.settings.serve_max_waiting, self.settings.serve_timeout_seconds
         )
