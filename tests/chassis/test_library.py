@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Render, renderer
 from tests.isolation import recording
+from tests.local.model_servers import GRPC
 from tests.local.projects import Project
 from tests.running import ROOT, run
 
@@ -30,7 +31,8 @@ def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Proj
 @in_a_repository
 def test_units_work(repository: Project) -> None:
     options = ["-q", "-p", "no:cacheprovider", f"--confcutdir={TESTS}", f"--config-file={LIBRARY}/pyproject.toml"]
-    run("uv", "run", "pytest", *options, str(TESTS), cwd=repository.folder, env=repository.environment | recording())
+    command = ["uv", "run", "--with", GRPC, "python", "-m", "pytest", *options, str(TESTS)]
+    run(*command, cwd=repository.folder, env=repository.environment | recording())
 
 
 @in_a_repository

@@ -158,7 +158,7 @@ def test_candidate_that_cannot_have_what_it_asks_for_is_told_with_the_clusters_w
 ) -> None:
     kserve.serve_only(1)
 
-    printed = kserve.project.fail("canary --version 2", ROLLOUT_TIMEOUT_SECONDS="10")
+    printed = kserve.project.fail("canary --version 2", ROLLOUT_TIMEOUT_SECONDS="20")
 
     assert re.search(rf"waiting for .*; {told}", printed)
     assert "version 1 serves again" in printed

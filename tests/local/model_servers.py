@@ -19,6 +19,8 @@ from tests.running import run
 
 NAME = "wine-cultivars"
 MODEL = f"/v2/models/{NAME}"
+GRPC = "grpcio==1.85.3"
+"""What the extra `grpc` adds, which no repository has from the start."""
 SECONDS_TO_START = 120
 SECONDS_TO_ANSWER = 30
 

@@ -122,7 +122,10 @@ def test_output_may_be_asked_for_by_name(server: Server) -> None:
 def test_unknown_output_is_refused(server: Server) -> None:
     answer = infer(server, matrix(SAMPLE), outputs=[{"name": "vintage"}])
 
-    assert (answer.status, answer.json) == (400, {"error": "Output 'vintage' is unknown; expected cultivar."})
+    assert (answer.status, answer.json) == (
+        400,
+        {"error": "Output 'vintage' is unknown; expected cultivar or probabilities."},
+    )
 
 
 @pytest.mark.parametrize("path", ["/v2/models/other", f"{MODEL}/versions/7"])
@@ -161,6 +164,10 @@ def test_tritons_client_gets_answers(triton: Any, way: str) -> None:
 def test_tritons_client_sends_numbers_of_any_type(triton: Any) -> None:
     assert len(triton["as_numbers_of_other_types"]) == 8
     assert all(answers == [0, 0] for answers in triton["as_numbers_of_other_types"].values())
+
+
+def test_tritons_client_gets_probabilities(triton: Any) -> None:
+    assert triton["shares"] == [[2, 3], [pytest.approx(1), pytest.approx(1)]]
 
 
 def binary(server: Server, inputs: list[dict[str, Any]], data: bytes, length: str = "", **more: Any) -> Answer:
@@ -255,6 +262,12 @@ def test_curl_that_would_rather_speak_http_2_is_answered(server: Server, names: 
 def test_client_of_javas_library_is_answered(server: Server, names: list[str]) -> None:
     body = json.dumps([dict(zip(names, SAMPLE, strict=True))])
     said = run(require("java"), str(Path(__file__).parent / "Ask.java"), f"{server.address}/predict", body)
+    assert [json.loads(line)["predictions"] for line in said.splitlines()] == [[0], [0]]
+
+
+def test_client_of_gos_library_is_answered(server: Server, names: list[str]) -> None:
+    body = json.dumps([dict(zip(names, SAMPLE, strict=True))])
+    said = run(require("go"), "run", str(Path(__file__).with_name("ask.go")), f"{server.address}/predict", body)
     assert [json.loads(line)["predictions"] for line in said.splitlines()] == [[0], [0]]
 
 

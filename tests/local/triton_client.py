@@ -22,7 +22,7 @@ address, model, rows = sys.argv[1], sys.argv[2], np.array(json.loads(sys.argv[3]
 client = InferenceServerClient(address)
 metadata = client.get_model_metadata(model)
 names = [column["name"] for column in metadata["inputs"]]
-output = metadata["outputs"][0]["name"]
+output, probabilities = (column["name"] for column in metadata["outputs"])
 
 
 def answers(inputs: list[Any], **options: Any) -> list[Any]:
@@ -37,6 +37,8 @@ def whole(kind: str) -> Any:
     return rows.round().astype(kind)
 
 
+both = [InferRequestedOutput(output), InferRequestedOutput(probabilities)]
+shares = client.infer(model, [tensor("rows", rows)], outputs=both).as_numpy(probabilities)
 facts = {
     "live": client.is_server_live(),
     "ready": client.is_server_ready(),
@@ -52,5 +54,6 @@ facts = {
         [tensor("rows", rows)], request_compression_algorithm="gzip", response_compression_algorithm="deflate"
     ),
     "as_numbers_of_other_types": {kind: answers([tensor("rows", whole(kind))]) for kind in KINDS},
+    "shares": [list(shares.shape), shares.sum(axis=1).tolist()],
 }
 print(json.dumps(facts))

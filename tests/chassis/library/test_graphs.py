@@ -83,7 +83,7 @@ def test_graph_answers_as_its_model_does(
     assert answering.predict(some).tolist() == answering.predict(rows).tolist() == expected
     assert hasattr(model, "predict_proba") == ("probabilities" in answering.extras)
     for extra in answering.extras.values():
-        assert extra.labels == sorted(set(labels.values()))
+        assert extra.labels == sorted(set(labels.values()), key=str)
         np.testing.assert_allclose(extra.compute(some), model.predict_proba(rows), rtol=0, atol=1e-5)
 
 

@@ -44,9 +44,10 @@ VALUES: list[list[Any]] = [
 ]
 
 
-def outcome(columns: Columns, inputs: list[dict[str, Any]]) -> tuple[str, bytes] | str:
+def outcome(columns: Columns, inputs: list[dict[str, Any]], data: bytes = b"") -> tuple[str, bytes] | str:
+    text = json.dumps({"inputs": inputs}).encode()
     try:
-        rows: Rows = read_call(json.dumps({"inputs": inputs}).encode(), None, columns, ["label"], 10).rows
+        rows: Rows = read_call(text + data, str(len(text)), columns, ["label"], 10).rows
     except Refusal as refusal:
         return str(refusal.detail)
     assert isinstance(rows, np.ndarray)
@@ -72,3 +73,39 @@ def test_both_ways_of_reading_agree(values: list[Any], columns: Columns, monkeyp
     at_once = [outcome(columns, case) for case in cases]
     monkeypatch.setattr(requests, "_numbers", lambda *arguments: None)
     assert at_once == [outcome(columns, case) for case in cases]
+
+
+BYTES = [
+    np.array([1.5, 2.5, -0.0, np.nan]),
+    np.array([1.5, 2.5, np.inf, 0]),
+    np.array([1.1e30, 2.5, 1, 0]),
+    np.array([3.0, 4, 2**53, -1]),
+    np.array([1.5, 2.5, 3.5]),
+    np.array([], np.float64),
+]
+
+
+@pytest.mark.parametrize("values", BYTES, ids=str)
+@pytest.mark.parametrize("split", [8, 16, 24, 32])
+@pytest.mark.parametrize("columns", [NUMBERS, MIXED, WHOLE], ids=["numbers", "mixed", "whole"])
+def test_both_ways_of_reading_bytes_agree(
+    values: np.ndarray[Any, Any], split: int, columns: Columns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = values.astype("<f8").tobytes()
+
+    def tensor(name: str, shape: list[int], size: int, datatype: str = "FP64") -> dict[str, Any]:
+        return {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
+
+    sizes = [min(split, len(data)), max(len(data) - split, 0)]
+    cases = [
+        [tensor("rows", [2, 2], len(data))],
+        [tensor("rows", [1, 2], len(data))],
+        [tensor(name, [2], size) for name, size in zip("ab", sizes, strict=True)],
+        [tensor(name, [2, 1], size) for name, size in zip("ba", sizes, strict=True)],
+        [tensor(name, [2], size, "INT64") for name, size in zip("ab", sizes, strict=True)],
+        [tensor("a", [2], len(data)), {"name": "b", "shape": [2], "datatype": "FP64", "data": [0.5, None]}],
+    ]
+
+    at_once = [outcome(columns, case, data) for case in cases]
+    monkeypatch.setattr(requests, "_numbers", lambda *arguments: None)
+    assert at_once == [outcome(columns, case, data) for case in cases]

@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """The address that the model server listens at."""
     serve_port: Port = 8080
     """The port that it listens on."""
+    serve_grpc_port: Port | None = None
+    """The port of the same protocol over gRPC, which needs the extra `grpc` of ml-chassis; none is open by default."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes of the model server. On a cluster, add replicas instead."""
     serve_runtime: Literal["auto", "onnx", "native"] = "auto"

@@ -1,10 +1,11 @@
 """The routes of the model server."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from ml_chassis.errors import SettingsError
 from ml_chassis.model_record import Column
 from ml_chassis.project import Project
 from ml_chassis.serving import binary
@@ -31,11 +33,14 @@ from ml_chassis.serving.protocol import (
     Predictions,
     output_tensor,
 )
-from ml_chassis.serving.refusals import Reason, Refusal
+from ml_chassis.serving.refusals import Refusal
 from ml_chassis.serving.requests import Call, check_output, read_call, rows_of_records
 from ml_chassis.serving.runtime import Observe, Runtime
 from ml_chassis.serving.telemetry import Telemetry
 from ml_chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from grpc.aio import ServerInterceptor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -54,6 +59,7 @@ def create_app(
     output: Column | None = None,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[Middleware] = (),
+    interceptors: "Sequence[ServerInterceptor] | None" = None,
 ) -> ASGIApp:
     """Return the ASGI application that serves a project's model.
 
@@ -70,12 +76,19 @@ def create_app(
         output: what clients get, where `after` makes something else of the model's answers.
         routes: further paths; their requests' `app.state.runtime` predicts.
         middleware: what each request passes first, such as an authentication. The first is the outermost.
+        interceptors: what each call over gRPC passes first, in place of `middleware`, which none passes.
 
     Raises:
-        SettingsError: a setting in the environment cannot be used.
+        SettingsError: a setting in the environment cannot be used; or SERVE_GRPC_PORT is set, and there is `middleware`
+            without `interceptors`, even if these are none.
     """
     settings = settings or project.settings.load()
     configure_logging()
+    if settings.serve_grpc_port and middleware and interceptors is None:
+        raise SettingsError(
+            f"SERVE_GRPC_PORT is {settings.serve_grpc_port}, and no call over gRPC passes the server's `middleware`. "
+            "Give `create_app` `interceptors` that do the same, or `interceptors=[]` where none have to."
+        )
     runtime = Runtime(settings, _observer(project), Hooks(before, after, inputs, output))
     name = runtime.name
 
@@ -117,10 +130,7 @@ def create_app(
     def inference(seen: Interface, found: Prediction, call: Call) -> Response:
         tensors, contents = [], []
         for output, as_bytes in call.outputs.items():
-            if output == seen.output.name:
-                tensor, content = output_tensor(output, found.answers, as_bytes)
-            else:
-                tensor, content = output_tensor(output, found.extras[output], as_bytes, seen.extras[output].parameters)
+            tensor, content = output_tensor(output, *seen.given(output, found), as_bytes)
             tensors.append(tensor)
             contents.append(content)
         text = msgspec.json.encode(InferenceResponse(name, runtime.version, tensors, call.id, call.parameters))
@@ -140,11 +150,7 @@ def create_app(
 
         @wraps(endpoint)
         async def answer(request: Request) -> Response:
-            served = runtime.model.version
-            asked = request.path_params["name"], request.path_params.get("version", served)
-            if asked != (name, served):
-                complaint = f"Model {asked[0]!r} version {asked[1]} is not served here; {name!r} version {served} is."
-                raise Refusal(complaint, Reason.NOT_SERVED)
+            runtime.check_served(request.path_params["name"], request.path_params.get("version"))
             return await endpoint(request)
 
         return answer
@@ -170,10 +176,29 @@ def create_app(
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _refusal, **dict.fromkeys(BAD_JSON, _bad_json)},
-        lifespan=runtime.lifespan,
+        lifespan=_with_rpc(project, runtime, interceptors or ()) if settings.serve_grpc_port else runtime.lifespan,
     )
     app.state.runtime = runtime
     return _traced(Telemetry(app, runtime), name)
+
+
+def _with_rpc(
+    project: Project, runtime: Runtime, interceptors: "Sequence[ServerInterceptor]"
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """Return the lifespan of a server that answers over gRPC too."""
+    try:
+        from ml_chassis.serving.rpc import Service  # needs what the extra `grpc` brings
+    except ImportError as error:
+        raise SettingsError(
+            f"SERVE_GRPC_PORT is set, and {error.name} is not installed: add the extra `grpc` of ml-chassis."
+        ) from None
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        async with runtime.lifespan(app), Service(project, runtime).listening(interceptors):
+            yield
+
+    return lifespan
 
 
 def _traced(app: ASGIApp, service: str) -> ASGIApp:

@@ -74,6 +74,12 @@ class Interface:
         """All that they may ask for."""
         return [self.output, *(extra.tensor for extra in self.extras.values())]
 
+    def given(self, name: str, found: Prediction) -> tuple[NDArray[Any], dict[str, str]]:
+        """Return the values of an output, and what goes with them."""
+        if name == self.output.name:
+            return found.answers, {}
+        return found.extras[name], self.extras[name].parameters
+
     @cached_property
     def names(self) -> list[str]:
         """The names of the outputs."""

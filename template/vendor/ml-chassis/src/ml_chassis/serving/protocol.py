@@ -88,25 +88,25 @@ class ErrorMessage(msgspec.Struct):
 
 
 def output_tensor(
-    name: str, answers: NDArray[Any], binary: bool = False, parameters: dict[str, Any] | None = None
+    name: str, answers: NDArray[Any], parameters: dict[str, Any], binary: bool = False
 ) -> tuple[Tensor, bytes]:
     """Return what a model gives for rows as a tensor, and its bytes if it is a binary one.
 
     Args:
         name: of the output.
         answers: an array whose first dimension is the rows'.
+        parameters: what goes with it.
         binary: whether the values go apart.
-        parameters: what goes with them.
 
     Raises:
         TypeError: the protocol has no datatype for the answers.
     """
-    tensor = Tensor(name, list(answers.shape), datatype_of(answers), parameters=parameters)
+    tensor = Tensor(name, list(answers.shape), datatype_of(answers), parameters=parameters or None)
     if not binary:
         tensor.data = answers.ravel().tolist()
         return tensor, b""
     data = write(answers)
-    tensor.parameters = {**(parameters or {}), "binary_data_size": len(data)}
+    tensor.parameters = {**parameters, "binary_data_size": len(data)}
     return tensor, data
 
 

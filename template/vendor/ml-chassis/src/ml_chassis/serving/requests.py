@@ -17,6 +17,7 @@ MATRIX = 2
 """The number of a matrix's dimensions."""
 Value = bool | int | float | str | None
 """What JSON has beside arrays and objects, of which clients could send millions that take seconds to read."""
+FP64 = np.dtype("<f8")
 NESTED = re.compile(rb"\[\s*\[")
 NUMBERS = msgspec.json.Decoder(list[list[float | None]])
 MOST_PARAMETERS = 16 * 1024
@@ -101,7 +102,7 @@ def read_call(body: bytes, header: str | None, columns: Columns, outputs: Sequen
         check_output(output.name, outputs)
         way = output.parameters.binary_data if output.parameters else None
         asked[output.name] = as_bytes if way is None else way
-    return Call(_rows(_inputs(sent.inputs, data), columns, most_rows), sent.id, parameters, asked)
+    return Call(rows_of_inputs(_inputs(sent.inputs, data), columns, most_rows), sent.id, parameters, asked)
 
 
 def rows_of_records(body: bytes, columns: Columns, most_rows: int) -> Rows:
@@ -163,8 +164,12 @@ def _inputs(tensors: list[SentTensor], data: memoryview) -> list[Input]:
     return inputs
 
 
-def _rows(inputs: list[Input], columns: Columns, most_rows: int) -> Rows:
-    """Return one row per entry, from a tensor for each column or from one matrix [rows, columns]."""
+def rows_of_inputs(inputs: list[Input], columns: Columns, most_rows: int) -> Rows:
+    """Return one row per entry, from a tensor for each column or from one matrix [rows, columns].
+
+    Raises:
+        Refusal: there are more than `most_rows`, or a tensor is missing, unknown, or of another datatype or shape.
+    """
     sent = [found.sent for found in inputs]
     if len(sent) == 1 and len(sent[0].shape) == MATRIX and sent[0].name not in columns.names:
         columns.check_width(sent[0].name, sent[0].shape)
@@ -197,8 +202,10 @@ def _numbers(inputs: list[Input], datatypes: list[str], shape: list[int]) -> NDA
         datatypes: what they have to be.
         shape: of the numbers: [columns, rows], or [rows, columns].
     """
-    if datatypes != [found.sent.datatype for found in inputs] or any(found.data is not None for found in inputs):
+    if datatypes != [found.sent.datatype for found in inputs]:
         return None
+    if parts := [found.data for found in inputs if found.data is not None]:
+        return _numbers_in_bytes(parts, datatypes, shape) if len(parts) == len(inputs) else None
     raw = b",".join([found.sent.data for found in inputs])
     if raw.count(b",") >= max(math.prod(shape), 1):
         return None
@@ -206,6 +213,13 @@ def _numbers(inputs: list[Input], datatypes: list[str], shape: list[int]) -> NDA
         return np.array(NUMBERS.decode(raw if NESTED.match(raw) else b"[%s]" % raw), np.float64).reshape(shape)
     except (msgspec.DecodeError, ValueError):
         return None
+
+
+def _numbers_in_bytes(parts: list[memoryview], datatypes: list[str], shape: list[int]) -> NDArray[np.float64] | None:
+    each = math.prod(shape) * FP64.itemsize // len(parts)
+    if {"FP64"} != set(datatypes) or {len(part) for part in parts} != {each}:
+        return None
+    return np.frombuffer(bytearray().join(parts), FP64).reshape(shape)
 
 
 def _array(found: Input) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -105,6 +105,15 @@ class Runtime:
             raise _loading()
         return self._interface
 
+    def check_served(self, name: str, version: str | None) -> None:
+        """Raise a Refusal where another model is asked for than this one, or another version, if any is named."""
+        served = self.model.version
+        if (name, version or served) != (self.name, served):
+            complaint = (
+                f"Model {name!r} version {version or served} is not served here; {self.name!r} version {served} is."
+            )
+            raise Refusal(complaint, Reason.NOT_SERVED)
+
     async def reading(self, read: Callable[[], Read], size: int) -> Read:
         """Return what a function makes of a body: of a large one in a thread, where it keeps no other request waiting.
 
@@ -180,8 +189,7 @@ class Runtime:
             project = self.settings.project
             self._start(await asyncio.to_thread(load, self.settings, project.model_types, project.model_loader))
         except Exception as error:  # raised further, it would end with the task, and the server would load for ever
-            logger.error("%s", error, exc_info=not isinstance(error, ProjectError))
-            os._exit(STARTUP_FAILURE)
+            end(error)
 
     def _start(self, model: ServedModel) -> None:
         seconds = MODEL_SECONDS.labels(self.name, model.version)
@@ -215,6 +223,12 @@ class Runtime:
                 timer.start()
 
         signal.signal(signal.SIGTERM, drain)
+
+
+def end(error: Exception) -> NoReturn:
+    """End the process, which cannot serve, and say why."""
+    logger.error("%s", error, exc_info=not isinstance(error, ProjectError))
+    os._exit(STARTUP_FAILURE)
 
 
 def _loading() -> Refusal:

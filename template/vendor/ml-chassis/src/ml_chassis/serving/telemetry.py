@@ -36,9 +36,7 @@ class Telemetry:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began, status = time.perf_counter(), 500
-        given = dict(scope["headers"]).get(b"x-request-id", b"")
-        request_id = given if SAFE_ID.fullmatch(given) else b"%s-%d" % (PROCESS, next(COUNTER))
-        REQUEST_ID.set(request_id.decode())
+        request_id = identified(dict(scope["headers"]).get(b"x-request-id", b""))
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -55,22 +53,46 @@ class Telemetry:
                 raise
             finally:
                 endpoint = getattr(scope.get("endpoint"), "__name__", "unknown")
-                seconds = time.perf_counter() - began
-                served = self._runtime.name, self._runtime.version
-                of(REQUESTS, *served, endpoint, status).inc()
-                of(SECONDS, *served, endpoint).observe(seconds)
-                if endpoint in PREDICTING and (reason := scope.get("reason")):
-                    of(ERRORS, *served, reason.label, reason.status.value).inc()
-                if endpoint not in UNLOGGED:
-                    fields = {
-                        "endpoint": endpoint,
-                        "status": status,
-                        "milliseconds": round(seconds * 1000, 2),
-                        "model_version": self._runtime.version,
-                    }
-                    path = scope["raw_path"][:MOST_OF_A_PATH].decode()  # as it was sent, in printable characters
-                    logger.info("%s %s", scope["method"], path, extra={"fields": fields})
+                path = scope["raw_path"][:MOST_OF_A_PATH].decode()  # as it was sent, in printable characters
+                note(self._runtime, began, endpoint, status, scope.get("reason"), scope["method"], path)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         version = [(b"x-model-version", self._runtime.version.encode())]
         return [*version, (b"connection", b"close")] if self._runtime.draining else version
+
+
+def identified(given: bytes) -> bytes:
+    """Return the id of a request, which is the client's where it can be kept, and have the log name it."""
+    request_id = given if SAFE_ID.fullmatch(given) else b"%s-%d" % (PROCESS, next(COUNTER))
+    REQUEST_ID.set(request_id.decode())
+    return request_id
+
+
+def note(
+    runtime: Runtime, began: float, endpoint: str, status: int, reason: Reason | None, method: str, path: str
+) -> None:
+    """Count, time and log a request.
+
+    Args:
+        runtime: what answered it.
+        began: when it came, by `time.perf_counter`.
+        endpoint: what it asked.
+        status: what HTTP calls the outcome, however it came.
+        reason: why it was refused, if it was.
+        method: for the log.
+        path: for the log.
+    """
+    seconds = time.perf_counter() - began
+    served = runtime.name, runtime.version
+    of(REQUESTS, *served, endpoint, status).inc()
+    of(SECONDS, *served, endpoint).observe(seconds)
+    if reason and endpoint in PREDICTING:
+        of(ERRORS, *served, reason.label, reason.status.value).inc()
+    if endpoint not in UNLOGGED:
+        fields = {
+            "endpoint": endpoint,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 2),
+            "model_version": runtime.version,
+        }
+        logger.info("%s %s", method, path, extra={"fields": fields})
