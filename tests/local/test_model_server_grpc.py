@@ -115,7 +115,7 @@ def test_port_that_is_taken_ends_the_server_with_a_sentence(
 
 def test_library_that_is_missing_is_named(trained: Project) -> None:
     with starting(trained, SERVE_GRPC_PORT=free_port()) as server:
-        assert server.process.wait(60) == 1
+        assert server.process.wait(60) == 2
 
         assert "SERVE_GRPC_PORT is set, and grpc is not installed: add the extra `grpc`" in server.said()
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines are no JSON, and what fails is raised too
 
 import grpc
 from google.protobuf.message import DecodeError
