@@ -42,6 +42,7 @@ import importlib
 import sys
 
 import numpy as np
+from ml_chassis.graphs import classes_of
 from ml_chassis.serving.native import engine
 from sklearn.datasets import load_wine
 
@@ -53,7 +54,7 @@ asked[random.random(asked.shape) < 0.05] = np.nan
 for labels in (kinds, kinds.map({0: "a", 1: "b", 2: "b"})):
     model = train(features.assign(kind=labels), "kind", 7)
     for rows in (asked, asked[:1]):
-        answering = engine(model)
+        answering = engine(model, classes_of(model, features))
         answers, expected = answering.predict(rows), model.predict(rows)
         assert (answers.dtype, answers.tolist()) == (expected.dtype, expected.tolist())
         extra = answering.extras["probabilities"]

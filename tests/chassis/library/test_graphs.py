@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from ml_chassis.registry import Registry
 from ml_chassis.serving import graph
 from ml_chassis.serving.model import load
 from ml_chassis.settings import Settings
+from numpy.typing import NDArray
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import ClassifierMixin
@@ -152,6 +154,35 @@ def test_model_whose_graph_cannot_be_made_keeps_its_library(
     proof = graphs.write(fitted(DummyClassifier(), parts), training, held_out, tmp_path)
 
     assert "its graph cannot be made or run: Unable to find a shape calculator" in proof.reason
+
+
+class Codes(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """A classifier that has forgotten its labels, and has their places as its classes."""
+
+    classes_ = np.array([0, 1, 2])
+
+    def fit(self, X: object, y: pd.Series) -> "Codes":  # noqa: N803
+        self.labels_, places = np.unique(y, return_inverse=True)
+        self.model_ = LogisticRegression().fit(X, places)
+        return self
+
+    def predict(self, X: object) -> NDArray[Any]:  # noqa: N803
+        answers: NDArray[Any] = self.labels_[self.model_.predict(X)]
+        return answers
+
+    def predict_proba(self, X: object) -> NDArray[Any]:  # noqa: N803
+        shares: NDArray[Any] = self.model_.predict_proba(X)
+        return shares
+
+
+@pytest.mark.parametrize(("labels", "classes"), [({0: 0, 1: 1, 2: 2}, [0, 1, 2]), ({0: 1, 1: 2, 2: 3}, [])], ids=str)
+def test_classes_that_are_not_the_labels_are_not_told(
+    labels: dict[int, object], classes: list[int], parts: Parts, held_out: pd.DataFrame
+) -> None:
+    model = make_pipeline(SimpleImputer(), Codes())
+    model.fit(parts.training.drop(columns=TARGET), parts.training[TARGET].map(labels))
+
+    assert graphs.classes_of(model, held_out) == classes
 
 
 def test_column_without_numbers_is_named(

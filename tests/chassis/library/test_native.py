@@ -64,7 +64,7 @@ def test_steps_answer_as_the_pipeline_does(
     )
     rows = rows_of(training)
 
-    answering = engine(model)
+    answering = engine(model, model.classes_.tolist())
     for some in (rows, rows[:1], pd.DataFrame(rows, columns=training.columns)):
         assert answering.predict(some).tobytes() == model.predict(some).tobytes()
         probabilities = answering.extras["probabilities"].compute(some)
@@ -75,14 +75,14 @@ def test_whole_numbers_and_a_column_without_a_value_are_taken_too(parts: Parts) 
     training = parts.training.drop(columns=TARGET).round().astype(np.int64)
     for steps in ([SimpleImputer(), StandardScaler()], [StandardScaler(with_mean=False, with_std=False)]):
         model = make_pipeline(*steps, Scores()).fit(training, parts.training[TARGET])
-        assert engine(model).predict(training.to_numpy()).tobytes() == model.predict(training).tobytes()
+        assert engine(model, []).predict(training.to_numpy()).tobytes() == model.predict(training).tobytes()
 
     gap = training.astype(float).assign(gap=np.nan)
     model = make_pipeline(SimpleImputer(), StandardScaler(), Scores()).fit(gap, parts.training[TARGET])
-    assert engine(model).predict(gap.to_numpy()).tobytes() == model.predict(gap).tobytes()
+    assert engine(model, []).predict(gap.to_numpy()).tobytes() == model.predict(gap).tobytes()
 
 
 def test_model_that_is_no_pipeline_answers_itself(model: Pipeline, parts: Parts) -> None:
     rows = model[:-1].transform(parts.training.drop(columns=TARGET))
 
-    assert engine(model[-1]).predict(rows).tobytes() == model[-1].predict(rows).tobytes()
+    assert engine(model[-1], []).predict(rows).tobytes() == model[-1].predict(rows).tobytes()

@@ -8,10 +8,10 @@ The operators and their types: https://onnx.ai/onnx/operators/
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,7 @@ def write(model: "Pipeline", training: pd.DataFrame, held_out: pd.DataFrame, fol
         folder: with the model's files.
     """
     graph, proof = _proved(model, training, held_out)
+    proof = replace(proof, classes=classes_of(model, held_out))
     (folder / FOLDER).mkdir()
     if proof.equal:
         (folder / FOLDER / GRAPH).write_bytes(graph)
@@ -99,8 +100,7 @@ def compare(model: "Pipeline", graph: bytes, rows: pd.DataFrame, held_out: int) 
     if not difference <= LARGEST_DIFFERENCE:
         return _native(f"its probabilities differ by {difference:.1g} from those of its graph in 32 bits")
     said += f", and probabilities that differ by {difference:.0e} at most"
-    classes = model.classes_.tolist()
-    return Proof(True, said, examples, expected[some].tolist(), classes, probabilities[some].tolist())
+    return Proof(True, said, examples, expected[some].tolist(), probabilities=probabilities[some].tolist())
 
 
 def _converted(model: "Pipeline", width: int) -> "ModelProto":
@@ -111,6 +111,27 @@ def _converted(model: "Pipeline", width: int) -> "ModelProto":
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None  # an array, not dictionaries
     graph: ModelProto = to_onnx(model, initial_types=rows, options=options, target_opset=OPERATORS)
     return graph
+
+
+def classes_of(model: "Pipeline", held_out: pd.DataFrame) -> list[Any]:
+    """Return the labels in the order of the model's probabilities, if it answers mostly with the likeliest of them.
+
+    What wraps a library that knows labels by their places may have forgotten to tell the labels themselves.
+
+    Args:
+        model: a fitted pipeline, whose last step is a classifier.
+        held_out: what it is asked.
+    """
+    if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
+        return []
+    try:
+        classes: list[Any] = np.asarray(model.classes_).tolist()
+        likeliest = [classes[place] for place in np.asarray(model.predict_proba(held_out)).argmax(axis=1)]
+        answers = np.asarray(model.predict(held_out)).tolist()
+    except Exception:  # what a model's own library raises is unforeseeable
+        return []
+    equal = sum(one == other for one, other in zip(likeliest, answers, strict=True))
+    return classes if equal > len(answers) / 2 else []
 
 
 def _native(reason: str) -> Proof:

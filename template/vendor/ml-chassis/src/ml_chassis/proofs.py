@@ -27,7 +27,7 @@ class Proof:
     answers: list[Any]
     """What both answer these."""
     classes: list[Any] = field(default_factory=list)
-    """The labels, where the model gives probabilities."""
+    """The labels in the order of the model's probabilities, where it gives any, be there a graph or not."""
     probabilities: list[list[float]] = field(default_factory=list)
     """What the model gives for the rows, in the order of the classes."""
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ml_chassis import model_files
 from ml_chassis.digests import DIGEST, ORIGIN
-from ml_chassis.errors import ServingError
+from ml_chassis.errors import ModelError, ServingError
 from ml_chassis.model_files import Loader, ModelFiles
 from ml_chassis.model_record import Record
+from ml_chassis.proofs import Proof
 from ml_chassis.serving import graph
 from ml_chassis.serving.columns import Columns, TensorMetadata, tensors_of
 from ml_chassis.serving.outputs import Compute, Engine
@@ -108,7 +109,7 @@ def load(settings: Settings, types: Sequence[str], loader: Loader | None = None)
     if engine is None:
         from ml_chassis.serving import native  # slow to import, as it brings scikit-learn, which no graph needs
 
-        engine, runtime = native.engine(model_files.load(files, types, loader)), "native"
+        engine, runtime = native.engine(model_files.load(files, types, loader), _classes(files)), "native"
         by_matrix = example is not None and native.answers_matrices(engine, example, columns)
     quick = by_matrix and example is not None and _is_quick(engine.predict, example)
     columns = replace(columns, as_matrix=by_matrix)
@@ -142,6 +143,15 @@ def _graph(settings: Settings, files: ModelFiles, loader: Loader | None, datatyp
             raise ServingError(f"{complaint} Set SERVE_RUNTIME=auto to have its own library answer.") from reason
         logger.info("The model's own library answers, not its graph: %s", reason)
         return None
+
+
+def _classes(files: ModelFiles) -> list[Any]:
+    """Return the labels in the order of the model's probabilities, where any were recorded."""
+    try:
+        proof = Proof.read(files.folder)
+    except ModelError:
+        return []
+    return proof.classes if proof else []
 
 
 def _example(files: ModelFiles, columns: Columns) -> NDArray[Any] | None:

@@ -5,7 +5,7 @@ same arithmetic in the same order. A step of any other kind, or of a class deriv
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from inspect import signature
 from typing import Any
@@ -24,19 +24,20 @@ Matrix = NDArray[Any]
 Step = Callable[[Matrix], Matrix]
 
 
-def engine(model: Predictor) -> Engine:
+def engine(model: Predictor, classes: Sequence[Any]) -> Engine:
     """Return what answers as a model does, quicker where it gets a matrix of float64 or int64.
 
     Args:
         model: a fitted model. What a pipeline has as its steps is looked at.
+        classes: the labels in the order of its probabilities, or none where it has none.
     """
     *transformers, last = _steps(model)
     steps = [_transformer(step) for step in transformers]
     predict = _either(model.predict, [*steps, _classifier(last)])
-    if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
+    ordinary = getattr(model, "predict_proba", None)
+    if not (classes and ordinary):
         return Engine(predict)
-    compute = _either(model.predict_proba, [*steps, _probabilities(last)])
-    return Engine(predict, probabilities(np.asarray(model.classes_).tolist(), compute))
+    return Engine(predict, probabilities(classes, _either(ordinary, [*steps, _probabilities(last)])))
 
 
 def answers_matrices(engine: Engine, example: Matrix, columns: Columns) -> bool:
