@@ -12,8 +12,10 @@ class LabelledXGBClassifier(XGBClassifier):
 
     def fit(self, features: Any, labels: ArrayLike, **options: Any) -> Self:
         """Fit on `labels` of any sortable kind, one for each row of `features`."""
-        self.labels_, codes = np.unique(np.asarray(labels), return_inverse=True)
+        known, codes = np.unique(np.asarray(labels), return_inverse=True)
+        self.labels_ = np.arange(len(known))  # XGBoost wants the codes to be its `classes_`
         super().fit(features, codes, **options)
+        self.labels_ = known
         return self
 
     @property
