@@ -20,12 +20,14 @@ IMPORTABLE = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
 
 # Distributions that are imported by another name than their own, or not at all.
 IMPORTED_AS = {
+    "grpcio": "grpc",
     "kfp-kubernetes": "kfp",
     "kfp-pipeline-spec": "kfp",
     "mlflow-skinny": "mlflow",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "opentelemetry-instrumentation-asgi": "opentelemetry",
     "pandas-stubs": "pandas",
+    "protobuf": "google",
     "python-dotenv": "dotenv",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
