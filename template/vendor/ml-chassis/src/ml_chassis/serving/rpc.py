@@ -73,7 +73,8 @@ class Service:
             ],
         )
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(m.SERVICE, self._handlers())])
-        address = f"{settings.serve_host}:{settings.serve_grpc_port}"
+        host = f"[{settings.serve_host}]" if ":" in settings.serve_host else settings.serve_host  # IPv6
+        address = f"{host}:{settings.serve_grpc_port}"
         try:
             server.add_insecure_port(address)
         except RuntimeError as error:
