@@ -8,7 +8,7 @@ import numpy as np
 from ml_chassis.serving import binary
 from ml_chassis.serving.columns import Rows, cast
 from ml_chassis.serving.hooks import Interface, Prediction
-from ml_chassis.serving.messages import ModelInferRequest, ModelInferResponse
+from ml_chassis.serving.messages import FIELDS, ModelInferRequest, ModelInferResponse
 from ml_chassis.serving.protocol import datatype_of
 from ml_chassis.serving.refusals import Refusal
 from ml_chassis.serving.requests import MOST_PARAMETERS, Input, SentTensor, check_output, rows_of_inputs
@@ -17,6 +17,8 @@ from ml_chassis.serving.runtime import Runtime
 MOST_DIMENSIONS = 8
 MOST_OTHER_FIELDS = 100
 """Of a request, beside its inputs and outputs: such as its parameters."""
+NESTED = frozenset(number for number, kind in FIELDS["ModelInferRequest"].values() if kind.split()[-1] in FIELDS)
+"""The numbers of its fields that are messages."""
 VARINT, LENGTH_DELIMITED, CONTINUED, BITS = 0, 2, 128, 64
 """How numbers and all else are written: https://protobuf.dev/programming-guides/encoding/"""
 CONTENTS: dict[str, tuple[str, Any]] = {
@@ -62,7 +64,7 @@ def read(sent: bytes, runtime: Runtime) -> Call:
     """
     seen, most_rows = runtime.interface, runtime.settings.serve_max_rows
     columns = seen.columns
-    _check_fields(sent, 2 * len(columns.tensors) + len(seen.names) + MOST_OTHER_FIELDS)
+    _check_fields(sent, 2 * len(columns.tensors) + len(seen.names) + MOST_OTHER_FIELDS, NESTED)
     asked = ModelInferRequest.FromString(sent)
     runtime.check_served(asked.model_name, asked.model_version)
     if (size := sum(parameter.ByteSize() for parameter in asked.parameters)) > MOST_PARAMETERS:
@@ -83,8 +85,14 @@ def answered(call: Call, found: Prediction, seen: Interface) -> Any:
     return call.answer
 
 
-def _check_fields(message: bytes, most: int) -> None:
-    """Refuse a message of more fields than a request needs: each would take many times its bytes in memory."""
+def _check_fields(message: bytes, most: int, nested: frozenset[int] = frozenset()) -> None:
+    """Refuse a message of more fields than a request needs: each would take many times its bytes in memory.
+
+    Args:
+        message: as it was sent.
+        most: how many fields it may have.
+        nested: the numbers of those that are messages, of `MOST_OTHER_FIELDS` fields.
+    """
     place = found = 0
     try:
         while place < len(message):
@@ -93,6 +101,8 @@ def _check_fields(message: bytes, most: int) -> None:
             tag, place = _number(message, place)
             if (kind := tag & 7) == LENGTH_DELIMITED:
                 size, place = _number(message, place)
+                if tag >> 3 in nested and size > 2 * MOST_OTHER_FIELDS:  # as a field has two bytes at least
+                    _check_fields(message[place : place + size], MOST_OTHER_FIELDS)
                 place += size
             elif kind == VARINT:
                 _, place = _number(message, place)
