@@ -78,7 +78,8 @@ class Service:
         try:
             server.add_insecure_port(address)
         except RuntimeError as error:
-            end(ServingError(f"gRPC cannot listen at {address}: {error}. Set SERVE_GRPC_PORT to another port."))
+            cause = str(error).rstrip(".")
+            end(ServingError(f"gRPC cannot listen at {address}: {cause}. Set SERVE_GRPC_PORT to another port."))
         await server.start()
         try:
             yield
